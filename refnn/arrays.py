@@ -1,0 +1,366 @@
+"""The operations that the core may use, the words for its arrays, and exact constants.
+
+Each layer, activation and loss is written once, in these operations and in ``+ - * / @ .T``, and then runs on NumPy
+arrays of floats and on every other arithmetic: dual numbers, complex numbers, rounding errors, balls. An arithmetic is
+a subclass of `Arithmetic` with a table of rules, ``{operation: rule}``; the core never asks which one it runs on.
+
+Three habits keep the program true in all of them:
+
+* Smooth functions are operations of their own (`expit`, `softplus`, `erfc`, `sech_squared`, `log_sum_exp`), so that no
+  ``abs`` or ``where`` inside them breaks a derivative; `maximum`, `minimum` and `where_positive` are for genuine kinks.
+* Constants are exact. Integers are; every other number enters through `constant`, which each arithmetic evaluates.
+* What serves floats alone (`shift_of` before an exponential, `within` a range that cannot overflow) says so.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypeVar, cast, final
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.typing import NDArray
+
+from refnn.errors import UnsupportedOperationError
+
+__all__ = [
+    "A",
+    "Arithmetic",
+    "Array",
+    "FloatArray",
+    "IntArray",
+    "Operation",
+    "Root",
+    "Rules",
+    "Scalar",
+    "block",
+    "column_sums",
+    "constant",
+    "erfc",
+    "exp",
+    "expit",
+    "expm1",
+    "join",
+    "log",
+    "log_sum_exp",
+    "maximum",
+    "minimum",
+    "row_sums",
+    "rows",
+    "sech_squared",
+    "shift_of",
+    "softplus",
+    "sqrt",
+    "tanh",
+    "total",
+    "transpose",
+    "where_positive",
+    "within",
+]
+
+FloatArray: TypeAlias = NDArray[np.floating[Any]]
+IntArray: TypeAlias = NDArray[np.int64]
+
+
+class Array(Protocol):
+    """What every arithmetic's arrays can do by syntax; `numpy.ndarray` is one of them. Integers are exact operands."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+
+    @property
+    def T(self) -> Self:  # noqa: N802 - NumPy's name for the transpose
+        """The transpose."""
+
+    def __neg__(self) -> Self: ...
+    def __add__(self, other: Self | int, /) -> Self: ...
+    def __radd__(self, other: int, /) -> Self: ...
+    def __sub__(self, other: Self | int, /) -> Self: ...
+    def __rsub__(self, other: int, /) -> Self: ...
+    def __mul__(self, other: Self | int, /) -> Self: ...
+    def __rmul__(self, other: int, /) -> Self: ...
+    def __truediv__(self, other: Self | int, /) -> Self: ...
+    def __matmul__(self, other: Self, /) -> Self: ...
+
+
+A = TypeVar("A", bound=Array)
+
+
+# ---------------------------------------------------------------------------------------------------------- constants
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The real number ``sqrt(ratio * pi**pi_power)``, which no float is; each arithmetic evaluates it itself."""
+
+    ratio: Fraction
+    pi_power: int = 0
+
+    def __float__(self) -> float:
+        return math.sqrt(float(self.ratio) * math.pi**self.pi_power)
+
+
+Scalar: TypeAlias = int | float | Fraction | Root
+
+
+def constant(like: A, value: Scalar | FloatArray) -> A:
+    """`value` as a constant of the arithmetic (and, for NumPy arrays, of the dtype) of `like`, without error."""
+    if isinstance(like, Arithmetic):
+        return value if isinstance(value, type(like)) else like.lift(value)
+    dtype = cast("FloatArray", like).dtype
+    return cast("A", np.asarray(value if isinstance(value, np.ndarray) else float(value), dtype=dtype))
+
+
+# ------------------------------------------------------------------------------------ how an operation finds its rule
+
+
+@final
+class Operation:
+    """An operation that is no NumPy ufunc: its implementation on NumPy arrays, and the door to all other rules.
+
+    Parameters
+    ----------
+    implementation
+        What it does on `numpy.ndarray`.
+    nin
+        How many of its leading arguments are arrays, as for a NumPy ufunc; the others (an axis, a shape) are not.
+    """
+
+    def __init__(self, implementation: Callable[..., Any], nin: int = 1) -> None:
+        self.implementation, self.nin = implementation, nin
+        self.__name__, self.__doc__ = implementation.__name__.strip("_"), implementation.__doc__
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The result, by the rule of the arithmetic of the arguments."""
+        for argument in arguments[: self.nin]:
+            if isinstance(argument, Arithmetic):
+                return argument.apply(self, *arguments)
+        return self.implementation(*arguments)
+
+    def __repr__(self) -> str:
+        return f"<refnn operation {self.__name__}>"
+
+
+Rules: TypeAlias = Mapping[Any, Callable[..., Any]]
+
+
+class Arithmetic(NDArrayOperatorsMixin, ABC):
+    """The base of every array whose elements are not plain floats.
+
+    A subclass gives `shape`, `lift` and the table `rules`: for each operation (a NumPy ufunc, or an `Operation` of this
+    module) a function of arguments that are already of that subclass. Python's operators arrive as NumPy's ufuncs.
+    """
+
+    __slots__ = ()
+    rules: ClassVar[Rules]
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """The shape, as of a NumPy array."""
+
+    @abstractmethod
+    def lift(self, value: Any) -> Self:
+        """`value`, a number or a NumPy array, as an exact constant of this arithmetic."""
+
+    @property
+    def T(self) -> Self:  # noqa: N802 - NumPy's name for the transpose
+        """The transpose."""
+        return cast("Self", self.apply(transpose))
+
+    def apply(self, operation: Any, *arguments: Any) -> Any:
+        """The result of `operation` by this arithmetic's rule; arguments that are constants are lifted."""
+        rule = self.rules.get(operation)
+        if rule is None:
+            raise UnsupportedOperationError(
+                f"{operation.__name__} was called on {type(self).__name__}",
+                "its table of rules has no entry for this operation",
+                f"Use the operations of refnn.arrays, or add a rule to {type(self).__name__}.rules",
+            )
+        nin = operation.nin
+        arguments = arguments or (self,)
+        return rule(*(constant(self, a) for a in arguments[:nin]), *arguments[nin:])
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__" or kwargs:
+            raise UnsupportedOperationError(
+                f"{ufunc.__name__}.{method} was called on {type(self).__name__} with {sorted(kwargs) or 'no'} keywords",
+                "only the plain call of an operation has a rule",
+                "Use the operations of refnn.arrays (for sums: total, row_sums, column_sums)",
+            )
+        return self.apply(ufunc, *inputs)
+
+
+class Unary(Protocol):
+    """The type of an operation on one array."""
+
+    def __call__(self, z: A, /) -> A:
+        """f(z)."""
+
+
+class Binary(Protocol):
+    """The type of an operation on two arrays, or an array and an integer."""
+
+    def __call__(self, a: A, b: A | int, /) -> A:
+        """f(a, b)."""
+
+
+# ------------------------------------------------------------------------------------------------- NumPy's own ufuncs
+
+exp = cast("Unary", np.exp)
+expm1 = cast("Unary", np.expm1)
+log = cast("Unary", np.log)
+sqrt = cast("Unary", np.sqrt)
+tanh = cast("Unary", np.tanh)
+maximum = cast("Binary", np.maximum)
+minimum = cast("Binary", np.minimum)
+
+
+# ----------------------------------------------------------- smooth functions, kept accurate in both tails for floats
+
+
+def _sech_squared(z: FloatArray) -> FloatArray:
+    """sech²(z) = 1 − tanh²(z), the slope of tanh, without the cancellation of that difference."""
+    e = np.exp(-np.abs(z))
+    e *= e
+    slope: FloatArray = 4 * e / ((1 + e) * (1 + e))
+    return slope
+
+
+def _expit(z: FloatArray) -> FloatArray:
+    """The logistic function 1/(1 + exp(−z))."""
+    e = np.exp(-np.abs(z))
+    p: FloatArray = np.where(z >= 0, np.ones_like(e), e) / (1 + e)
+    return p
+
+
+def _softplus(z: FloatArray) -> FloatArray:
+    """log(1 + exp(z))."""
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+_erfc_of_each = np.frompyfunc(math.erfc, 1, 1)  # NumPy has no erfc; the C library's keeps relative accuracy
+
+
+def _erfc(z: FloatArray) -> FloatArray:
+    """The complementary error function."""
+    return np.asarray(_erfc_of_each(z), dtype=z.dtype)
+
+
+def _log_sum_exp(z: FloatArray) -> FloatArray:
+    """log Σ_c exp(z[i, c]) of each row as a column, with relative accuracy where a row's maximum is 0."""
+    top = _shift_of(z)
+    e = np.exp(z - top)
+    e[np.arange(len(e)), np.argmax(e, axis=1)] = 0  # the largest term is exactly 1, and log1p adds it
+    return top + np.log1p(_row_sums(e))
+
+
+sech_squared = cast("Unary", Operation(_sech_squared))
+expit = cast("Unary", Operation(_expit))
+softplus = cast("Unary", Operation(_softplus))
+erfc = cast("Unary", Operation(_erfc))
+log_sum_exp = cast("Unary", Operation(_log_sum_exp))
+
+
+# ----------------------------------------------------------------------------------------- kinks, and floats' frailty
+
+
+def _where_positive(z: FloatArray, a: Any, b: Any) -> FloatArray:
+    """`a` where z > 0 and `b` elsewhere."""
+    chosen: FloatArray = np.where(z > 0, a, b).astype(z.dtype, copy=False)
+    return chosen
+
+
+def _shift_of(z: FloatArray) -> FloatArray:
+    """A constant for each row, as a column; subtracted before `exp` it prevents overflow and cancels from the result.
+
+    Whatever the arithmetic, it carries neither tangent nor error, for the result does not depend on it.
+    """
+    return cast("FloatArray", np.maximum.reduce(z, axis=1, keepdims=True))
+
+
+def _within(z: FloatArray, limit: int) -> FloatArray:
+    """`z`, and for floats ±limit beyond it: where the caller's function has long been constant, but z³ may overflow.
+
+    Arithmetics that do not overflow return `z`.
+    """
+    clipped: FloatArray = np.clip(z, -limit, limit)
+    return clipped
+
+
+class _WherePositive(Protocol):
+    def __call__(self, z: A, a: A | int, b: A | int, /) -> A: ...
+
+
+class _Within(Protocol):
+    def __call__(self, z: A, limit: int, /) -> A: ...
+
+
+where_positive = cast("_WherePositive", Operation(_where_positive, nin=3))
+shift_of = cast("Unary", Operation(_shift_of))
+within = cast("_Within", Operation(_within))
+
+
+# -------------------------------------------------------------------------------------------- sums, and moving things
+
+
+def _total(z: FloatArray) -> FloatArray:
+    """The sum of all elements."""
+    return np.asarray(np.add.reduce(z, axis=None))
+
+
+def _row_sums(z: FloatArray) -> FloatArray:
+    """The sum of each row, as a column (N, 1)."""
+    return cast("FloatArray", np.add.reduce(z, axis=1, keepdims=True))
+
+
+def _column_sums(z: FloatArray) -> FloatArray:
+    """The sum of each column, (m,)."""
+    return cast("FloatArray", np.add.reduce(z, axis=0))
+
+
+def _transpose(z: FloatArray) -> FloatArray:
+    """The transpose of a matrix."""
+    return z.T
+
+
+def _block(z: FloatArray, start: int, shape: tuple[int, ...]) -> FloatArray:
+    """The elements of the vector `z` from `start` on, in the given shape (row-major), as a view."""
+    return z[start : start + math.prod(shape)].reshape(shape)
+
+
+def _join(*blocks: FloatArray) -> FloatArray:
+    """One vector of all elements of all blocks, each row-major."""
+    return np.concatenate([block.ravel() for block in blocks])
+
+
+def _rows(z: FloatArray, index: IntArray) -> FloatArray:
+    """The rows of `z` that `index` names; of a vector, the elements."""
+    return z[index]
+
+
+class _Block(Protocol):
+    def __call__(self, z: A, start: int, shape: tuple[int, ...], /) -> A: ...
+
+
+class _Join(Protocol):
+    def __call__(self, *blocks: A) -> A: ...
+
+
+class _Rows(Protocol):
+    def __call__(self, z: A, index: IntArray, /) -> A: ...
+
+
+total = cast("Unary", Operation(_total))
+row_sums = cast("Unary", Operation(_row_sums))
+column_sums = cast("Unary", Operation(_column_sums))
+transpose = cast("Unary", Operation(_transpose))
+block = cast("_Block", Operation(_block))
+join = cast("_Join", Operation(_join, nin=1_000_000))  # however many blocks there are, all are arrays
+rows = cast("_Rows", Operation(_rows))

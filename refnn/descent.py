@@ -1,0 +1,368 @@
+"""Gradient descent: which samples each step sees, and the step itself: forward, loss, backward, update."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from refnn.arrays import FloatArray, IntArray
+from refnn.checks import RandomState, Representable, count, finite_result, generator, number, positive
+from refnn.errors import DivergenceError, SettingError
+from refnn.network import Network
+from refnn.rules import GradientDescent, Rule
+
+__all__ = ["ALL", "Batches", "FullBatch", "History", "MiniBatch", "SingleSample", "Step", "descend", "fit"]
+
+Schedule: TypeAlias = Callable[[int], float]
+"""A learning rate for each step, counted from 0."""
+
+
+# --------------------------------------------------------------------------------------- which samples each step sees
+
+
+class Batches(Protocol):
+    """One epoch as a stream of batches; each sample stands in exactly one of them."""
+
+    @property
+    def shuffles(self) -> bool:
+        """Whether an epoch depends on random numbers."""
+
+    def epoch(self, samples: int, rng: np.random.Generator | None, /) -> Iterator[IntArray]:
+        """The indices of each batch of one epoch over so many samples."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FullBatch:
+    """Batch gradient descent: every step sees all samples."""
+
+    @property
+    def shuffles(self) -> bool:
+        """Nothing to shuffle."""
+        return False
+
+    def epoch(self, samples: int, rng: np.random.Generator | None) -> Iterator[IntArray]:
+        """All samples, once."""
+        yield np.arange(samples)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MiniBatch:
+    """Mini-batch gradient descent: the samples are shuffled every epoch and cut into batches of one size.
+
+    Parameters
+    ----------
+    size
+        Samples in a batch. What remains at the end of an epoch is a smaller batch; with the default reduction its
+        gradient is its own mean, so that its samples count for more (``fit`` and `descend` do not hide this).
+
+    Raises
+    ------
+    SettingError
+        If size is not a whole number of at least 1.
+
+    Notes
+    -----
+    Within a batch the indices ascend, for their order is of no consequence: a batch of all samples is then `FullBatch`,
+    step for step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [batch.tolist() for batch in MiniBatch(2).epoch(5, np.random.default_rng(1))]
+    [[2, 4], [0, 3], [1]]
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        count("size", self.size)
+
+    @property
+    def shuffles(self) -> bool:
+        """Every epoch anew."""
+        return True
+
+    def epoch(self, samples: int, rng: np.random.Generator | None) -> Iterator[IntArray]:
+        """Batches of `size` in a new random order."""
+        order = generator(rng).permutation(samples)
+        for start in range(0, samples, self.size):
+            yield np.sort(order[start : start + self.size])
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SingleSample:
+    """Stochastic gradient descent: every step sees one sample; the same as ``MiniBatch(1)``."""
+
+    @property
+    def shuffles(self) -> bool:
+        """Every epoch anew."""
+        return True
+
+    def epoch(self, samples: int, rng: np.random.Generator | None) -> Iterator[IntArray]:
+        """One sample after the other, in a new random order."""
+        return MiniBatch(1).epoch(samples, rng)
+
+
+ALL = (FullBatch(), SingleSample(), MiniBatch(3))
+"""One of each variant of gradient descent, for tests and strategies to iterate."""
+
+
+# ----------------------------------------------------------------------------------------------------------- the step
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One step of gradient descent, after it was taken.
+
+    Attributes
+    ----------
+    number, epoch
+        Counted from 0.
+    indices
+        The samples of the batch.
+    learning_rate
+        η.
+    loss
+        The loss of this batch before the update.
+    gradient : (P,)
+        Its gradient before the update; read-only.
+    parameters : (P,)
+        The parameters after the update; read-only.
+    """
+
+    number: int
+    epoch: int
+    indices: IntArray
+    learning_rate: float
+    loss: float
+    gradient: FloatArray
+    parameters: FloatArray
+
+
+def descend(
+    network: Network,
+    w: ArrayLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    batches: Batches,
+    learning_rate: float | Schedule,
+    epochs: int,
+    rule: Rule[Any] | None = None,
+    rng: RandomState | None = None,
+) -> Iterator[Step]:
+    """Train a network, one step at a time.
+
+    Parameters
+    ----------
+    network
+        The network, with its loss.
+    w : (P,)
+        The parameters to begin with; they are not changed.
+    x : (N, inputs)
+        The samples, as rows.
+    y : (N, outputs) or (N,)
+        The targets.
+    batches
+        `FullBatch()`, `SingleSample()`, `MiniBatch(size)`, or an object like them.
+    learning_rate
+        η, a positive number; or a function that gives one for each step, counted from 0.
+    epochs
+        How often all samples are seen.
+    rule
+        The update rule; `GradientDescent()` if none is given.
+    rng
+        A seed or a `numpy.random.Generator`, needed if the batches are shuffled.
+
+    Yields
+    ------
+    Step
+        What was done, after each update. Stop when you like.
+
+    Raises
+    ------
+    ShapeError, DTypeError, NonFiniteError, TargetError
+        If an argument does not fit; when `descend` is called, not at the first step.
+    SettingError
+        If the learning rate, the epochs or the batches are out of range, or an rng is needed and missing.
+    DivergenceError
+        If the loss, the gradient or the parameters leave the range of their format; it names the step.
+
+    Examples
+    --------
+    >>> import refnn
+    >>> network = refnn.Network(refnn.Dense(1, 1), loss=refnn.SquaredError())
+    >>> x, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    >>> for step in refnn.descend(network, [0.0, 0.0], x, y, batches=refnn.FullBatch(), learning_rate=0.5, epochs=100):
+    ...     pass
+    >>> step.parameters.round(3)
+    array([2., 1.])
+    """
+    checked_w, checked_x = network.check(w, x)
+    labels = network.check_targets(checked_w, checked_x, y)
+    count("epochs", epochs, least=0)
+    if not callable(learning_rate):
+        positive("learning_rate", learning_rate)
+    if not hasattr(batches, "epoch"):
+        raise SettingError(
+            f"batches is {batches!r}", "it gives no epochs", "Pass refnn.FullBatch() or refnn.MiniBatch(32)"
+        )
+    random = generator(rng) if batches.shuffles or rng is not None else None
+    return _steps(
+        network, checked_w, checked_x, labels, batches, learning_rate, epochs, rule or GradientDescent(), random
+    )
+
+
+def _steps(
+    network: Network,
+    w: FloatArray,
+    x: FloatArray,
+    labels: FloatArray,
+    batches: Batches,
+    learning_rate: float | Schedule,
+    epochs: int,
+    rule: Rule[Any],
+    rng: np.random.Generator | None,
+) -> Iterator[Step]:
+    state, k = rule.initial_state(w), 0
+    for epoch in range(epochs):
+        for indices in batches.epoch(len(x), rng):
+            rate = learning_rate(k) if callable(learning_rate) else learning_rate
+            eta = float(positive(f"the learning rate of step {k}", rate))
+            with Representable(f"step {k} (epoch {epoch})", "Lower the learning rate, or scale the data", k):
+                _, loss, gradient, _ = network.differentiate(w, x[indices], labels[indices])  # forward, loss, backward
+                state, w = rule.step(state, w, gradient, eta)  # update: w := w − η ∇L(w)
+                finite_result(loss)
+                finite_result(w)
+            yield Step(k, epoch, indices, eta, float(loss), _read_only(gradient), _read_only(w))
+            k += 1
+
+
+def _read_only(array: FloatArray) -> FloatArray:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+# --------------------------------------------------------------------------------------------------------- many steps
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """What `fit` did.
+
+    Attributes
+    ----------
+    parameters : (P,)
+        The parameters after the last step.
+    losses
+        The loss over all samples: before training, and after each epoch that was finished.
+    steps
+        How many updates were made.
+    stopped
+        Why training ended: ``"epochs"`` all were done, ``"target"`` the loss fell below `stop_below`, ``"patience"``
+        it no longer fell, ``"interrupted"`` by Ctrl-C.
+    """
+
+    parameters: FloatArray
+    losses: tuple[float, ...]
+    steps: int
+    stopped: Literal["epochs", "target", "patience", "interrupted"]
+
+
+def print_progress(epoch: int, epochs: int, loss: float) -> None:
+    """Show the loss on standard error, in place, if that is a terminal."""
+    if sys.stderr.isatty():
+        end = "\n" if epoch == epochs else ""
+        print(f"\repoch {epoch}/{epochs}  loss {loss:.6g}   ", end=end, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def fit(
+    network: Network,
+    w: ArrayLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    batches: Batches,
+    learning_rate: float | Schedule,
+    epochs: int,
+    rule: Rule[Any] | None = None,
+    rng: RandomState | None = None,
+    stop_below: float | None = None,
+    patience: int | None = None,
+    progress: Callable[[int, int, float], None] | None = print_progress,
+) -> History:
+    """Train a network and keep the losses; `descend` with the usual conveniences.
+
+    Parameters
+    ----------
+    network, w, x, y, batches, learning_rate, epochs, rule, rng
+        As for `descend`.
+    stop_below
+        Stop once the loss over all samples is below this.
+    patience
+        Stop once that loss has not reached a new minimum for so many epochs.
+    progress
+        A function of the epoch just done, the number of epochs and the loss, or None. The default shows them on
+        standard error if that is a terminal.
+
+    Returns
+    -------
+    History
+        With what was reached; also after Ctrl-C.
+
+    Raises
+    ------
+    DivergenceError
+        If the loss, the gradient or the parameters leave the range of their format; its `history` has what was reached.
+    RefnnError
+        As for `descend`.
+
+    Examples
+    --------
+    >>> import refnn
+    >>> network = refnn.Network(refnn.Dense(1, 1), loss=refnn.SquaredError())
+    >>> x, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    >>> history = refnn.fit(network, [0.0, 0.0], x, y, batches=refnn.MiniBatch(2), learning_rate=0.3, epochs=200, rng=0)
+    >>> history.stopped, history.parameters.round(3)
+    ('epochs', array([2., 1.]))
+    """
+    if stop_below is not None:
+        number("stop_below", stop_below)
+    if patience is not None:
+        count("patience", patience)
+    steps = descend(network, w, x, y, batches=batches, learning_rate=learning_rate, epochs=epochs, rule=rule, rng=rng)
+    reached, samples = network.check(w, x)
+    losses, done, left = [network.loss(reached, x, y)], 0, len(samples)
+    stopped: Literal["epochs", "target", "patience", "interrupted"] = "epochs"
+    try:
+        for step in steps:
+            reached, done, left = step.parameters, step.number + 1, left - len(step.indices)
+            if left > 0:
+                continue
+            left = len(samples)
+            losses.append(network.loss(reached, x, y))
+            if progress is not None:
+                progress(step.epoch + 1, epochs, losses[-1])
+            if stop_below is not None and losses[-1] < stop_below:
+                stopped = "target"
+                break
+            if patience is not None and len(losses) - 1 - int(np.argmin(losses)) >= patience:
+                stopped = "patience"
+                break
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    except DivergenceError as error:
+        error.history = History(reached, tuple(losses), done, stopped)
+        raise
+    return History(reached, tuple(losses), done, stopped)

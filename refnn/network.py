@@ -1,0 +1,449 @@
+"""The network as a function of one vector: forward through the layers, the loss, and backward through the layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar, final, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from refnn.arrays import A, Arithmetic, FloatArray, block, join
+from refnn.checks import RandomState, Representable, finite, finite_result, generator, real_array
+from refnn.errors import DTypeError, SettingError, ShapeError
+from refnn.layers import Initializer, Layer, glorot
+from refnn.losses import Loss
+
+__all__ = ["Evaluation", "Network"]
+
+F = TypeVar("F", bound=Arithmetic)
+S = TypeVar("S")
+
+
+class Evaluation(NamedTuple, Generic[A, S]):
+    """What a network says of a batch; the one record of refnn, for values, truths, bounds and differences.
+
+    Attributes
+    ----------
+    outputs : (N, outputs)
+        What the last layer gives: logits, for a loss that takes logits.
+    loss
+        A single number.
+    gradient : (P,)
+        ∂loss/∂w.
+    input_gradient : (N, inputs)
+        ∂loss/∂x.
+    """
+
+    outputs: A
+    loss: S
+    gradient: A
+    input_gradient: A
+
+
+@final
+@dataclass(frozen=True, slots=True, init=False)
+class Network:
+    """A feed-forward network with its loss, as a function of one vector of all parameters.
+
+    Parameters
+    ----------
+    *layers
+        At least one `Layer`; the output width of each is the input width of the next.
+    loss
+        What training makes small.
+
+    Raises
+    ------
+    SettingError
+        If there is no layer, or something that is none.
+    ShapeError
+        If the widths of neighbouring layers differ.
+
+    Notes
+    -----
+    The vector w holds the parameters layer by layer, each row-major, for a dense layer the weight and then the bias.
+    Its dtype, float64 or float32, is the dtype of the computation. Wherever w, x or a parameter is asked for, an array
+    of another arithmetic (`refnn.arrays.Arithmetic`) may be given; the results are then of that arithmetic.
+
+    Examples
+    --------
+    >>> import refnn
+    >>> network = refnn.Network(refnn.Dense(2, 3), refnn.Tanh(), refnn.Dense(3, 1), loss=refnn.SquaredError())
+    >>> network.size
+    13
+    >>> w = network.initial_parameters(rng=0)
+    >>> loss, gradient = network.loss_and_gradient(w, [[1.0, 2.0]], [[0.5]])
+    >>> gradient.shape
+    (13,)
+    """
+
+    layers: tuple[Layer, ...]
+    loss_function: Loss
+    size: int = field(compare=False)
+    _places: tuple[tuple[tuple[int, tuple[int, ...]], ...], ...] = field(repr=False, compare=False)
+
+    def __init__(self, *layers: Layer, loss: Loss) -> None:
+        members = ("inputs", "outputs", "shapes", "forward", "backward", "gradient")
+        for k, layer in enumerate(layers):
+            if isinstance(layer, type) or not all(hasattr(layer, name) for name in members):
+                raise SettingError(
+                    f"layer {k} is {layer!r}",
+                    f"a layer is an object with {', '.join(members)}",
+                    "Pass instances such as refnn.Dense(4, 3) or refnn.Tanh(), or see refnn.Layer for your own",
+                )
+        if not layers:
+            raise SettingError("there are no layers", "a network has at least one", "Pass refnn.Identity() for none")
+        if not isinstance(loss, Loss):
+            raise SettingError(f"loss is {loss!r}", "a network has a loss", "Pass loss=refnn.SquaredError(), say")
+        width: int | None = None
+        places, start = [], 0
+        for k, layer in enumerate(layers):
+            if width is not None and layer.inputs is not None and layer.inputs != width:
+                raise ShapeError(
+                    f"layer {k} ({layer}) takes {layer.inputs} inputs, expected {width}",
+                    f"the layers before it give {width} outputs",
+                    f"Give layer {k} {width} inputs, or change the layers before it",
+                )
+            width = layer.outputs or layer.inputs or width
+            of_layer = []
+            for shape in layer.shapes.values():
+                of_layer.append((start, shape))
+                start += math.prod(shape)
+            places.append(tuple(of_layer))
+        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "loss_function", loss)
+        object.__setattr__(self, "size", start)
+        object.__setattr__(self, "_places", tuple(places))
+
+    # ---------------------------------------------------------------------------------- the program, in any arithmetic
+
+    def parameters(self, w: A) -> list[tuple[A, ...]]:
+        """The parameters of each layer, as views into w."""
+        return [tuple(block(w, start, shape) for start, shape in places) for places in self._places]
+
+    def forward(self, parameters: list[tuple[A, ...]], x: A) -> list[A]:
+        """The input of each layer in turn, and last the outputs of the network."""
+        h = [x]
+        for layer, p in zip(self.layers, parameters, strict=True):
+            h.append(layer.forward(p, h[-1]))
+        return h
+
+    def backward(self, parameters: list[tuple[A, ...]], h: list[A], delta: A) -> tuple[list[A], A]:
+        """From the cotangent of the outputs: the gradient of each parameter, and the cotangent of layer 0's output."""
+        gradients: list[A] = []
+        for k in reversed(range(len(self.layers))):
+            gradients[:0] = self.layers[k].gradient(parameters[k], h[k], delta)
+            if k > 0:
+                delta = self.layers[k].backward(parameters[k], h[k], delta)
+        return gradients, delta
+
+    def value(self, w: A, x: A, labels: FloatArray) -> A:
+        """The loss of a batch that has been checked, in any arithmetic."""
+        return self.loss_function.mean_value(self.forward(self.parameters(w), x)[-1], labels)
+
+    def differentiate(self, w: A, x: A, labels: FloatArray) -> tuple[A, A, A, A]:
+        """The four things that one pass forward and one pass backward give, in any arithmetic: forward, loss, backward.
+
+        Returns
+        -------
+        outputs : (N, outputs)
+        loss : ()
+        gradient : (P,)
+        delta : (N, outputs of layer 0)
+            The cotangent of layer 0's output, from which its `backward` gives that of x.
+        """
+        p = self.parameters(w)
+        h = self.forward(p, x)
+        loss = self.loss_function.mean_value(h[-1], labels)
+        delta = self.loss_function.gradient(h[-1], labels)
+        gradients, delta = self.backward(p, h, delta)
+        return h[-1], loss, join(*gradients) if gradients else w, delta
+
+    # -------------------------------------------------------------------------------------------- what it is asked for
+
+    @overload
+    def predict(self, w: F, x: object) -> F: ...
+    @overload
+    def predict(self, w: ArrayLike, x: ArrayLike) -> FloatArray: ...
+    def predict(self, w: Any, x: Any) -> Any:
+        """The outputs of the network.
+
+        Parameters
+        ----------
+        w : (P,)
+            All parameters.
+        x : (N, inputs)
+            The samples, as rows; for a network of one input, (N,) will do.
+
+        Returns
+        -------
+        (N, outputs)
+            What the last layer gives.
+
+        Raises
+        ------
+        ShapeError, DTypeError, NonFiniteError
+            If w or x has the wrong shape or dtype, or holds NaN or infinity.
+        DivergenceError
+            If an output leaves the range of the dtype.
+        """
+        w, x = self.check(w, x)
+        with Representable("the outputs"):
+            return finite_result(self.forward(self.parameters(w), x)[-1])
+
+    @overload
+    def loss(self, w: F, x: object, y: ArrayLike) -> F: ...
+    @overload
+    def loss(self, w: ArrayLike, x: ArrayLike, y: ArrayLike) -> float: ...
+    def loss(self, w: Any, x: Any, y: Any) -> Any:
+        """The loss of a batch.
+
+        Parameters
+        ----------
+        w : (P,)
+            All parameters.
+        x : (N, inputs)
+            The samples, as rows.
+        y : (N, outputs)
+            The targets, as rows; for one output, or for classes of `SoftmaxCrossEntropy`, (N,).
+
+        Returns
+        -------
+        float
+            L(w); with the default reduction the mean (1/N) Σᵢ Lᵢ(w).
+
+        Raises
+        ------
+        ShapeError, DTypeError, NonFiniteError, TargetError
+            If an argument does not fit, or holds what is no finite number or no target of this loss.
+        DivergenceError
+            If the loss leaves the range of the dtype.
+        """
+        w, x = self.check(w, x)
+        labels = self.check_targets(w, x, y)
+        with Representable("the loss"):
+            return _number(finite_result(self.value(w, x, labels)))
+
+    @overload
+    def loss_and_gradient(self, w: F, x: object, y: ArrayLike) -> tuple[F, F]: ...
+    @overload
+    def loss_and_gradient(self, w: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[float, FloatArray]: ...
+    def loss_and_gradient(self, w: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        """The loss of a batch, and its gradient by backpropagation.
+
+        Parameters and errors are those of `loss`.
+
+        Returns
+        -------
+        float
+            L(w).
+        (P,)
+            ∂L/∂w, ordered as w.
+        """
+        w, x = self.check(w, x)
+        labels = self.check_targets(w, x, y)
+        with Representable("the loss or its gradient"):
+            _, loss, gradient, _ = self.differentiate(w, x, labels)
+            return _number(finite_result(loss)), finite_result(gradient)
+
+    @overload
+    def evaluate(self, w: F, x: object, y: ArrayLike) -> Evaluation[F, F]: ...
+    @overload
+    def evaluate(self, w: ArrayLike, x: ArrayLike, y: ArrayLike) -> Evaluation[FloatArray, float]: ...
+    def evaluate(self, w: Any, x: Any, y: Any) -> Evaluation[Any, Any]:
+        """Outputs, loss, gradient and input gradient of a batch.
+
+        Parameters and errors are those of `loss`.
+
+        Returns
+        -------
+        Evaluation
+            With the fields ``outputs``, ``loss``, ``gradient`` and ``input_gradient``.
+        """
+        w, x = self.check(w, x)
+        labels = self.check_targets(w, x, y)
+        with Representable("the loss or its gradient"):
+            outputs, loss, gradient, delta = self.differentiate(w, x, labels)
+            input_gradient = self.layers[0].backward(self.parameters(w)[0], x, delta)
+            return Evaluation(
+                finite_result(outputs),
+                _number(finite_result(loss)),
+                finite_result(gradient),
+                finite_result(input_gradient),
+            )
+
+    # ---------------------------------------------------------------------------------------- the vector of parameters
+
+    def names(self) -> dict[str, tuple[int, ...]]:
+        """The name and shape of each parameter, in the order of w: ``{"0.weight": (4, 8), "0.bias": (8,), …}``."""
+        return {f"{k}.{name}": shape for k, layer in enumerate(self.layers) for name, shape in layer.shapes.items()}
+
+    def unpack(self, w: A) -> dict[str, A]:
+        """The parameters by name, as views into w: writing to one writes to w.
+
+        Parameters
+        ----------
+        w : (P,)
+            A vector of all parameters, or a gradient.
+
+        Raises
+        ------
+        ShapeError
+            If w has not P elements.
+        """
+        self._require_vector(w.shape)
+        return dict(zip(self.names(), (p for of_layer in self.parameters(w) for p in of_layer), strict=True))
+
+    def pack(self, parameters: Mapping[str, ArrayLike]) -> FloatArray:
+        """The vector of all parameters, from parameters by name; the inverse of `unpack`.
+
+        Parameters
+        ----------
+        parameters
+            One array for each of `names`, in its shape.
+
+        Returns
+        -------
+        (P,)
+            A new array, float32 if all parameters are, else float64.
+
+        Raises
+        ------
+        SettingError
+            If a name is missing or unknown.
+        ShapeError, DTypeError
+            If an array has another shape than its parameter, or is not of real numbers.
+        """
+        names = self.names()
+        if parameters.keys() != names.keys():
+            missing, unknown = sorted(names.keys() - parameters.keys()), sorted(parameters.keys() - names.keys())
+            raise SettingError(
+                f"parameters are missing {missing or 'nothing'} and have the unknown names {unknown or 'none'}",
+                f"the parameters of this network are {', '.join(names) or 'none'}",
+                "Pass exactly one array for each",
+            )
+        arrays = [np.asarray(parameters[name]) for name in names]
+        single = bool(arrays) and all(a.dtype == np.float32 for a in arrays)
+        dtype = np.dtype(np.float32 if single else np.float64)
+        for (name, shape), array in zip(names.items(), arrays, strict=True):
+            if array.shape != shape:
+                raise ShapeError(
+                    f"{name} has shape {array.shape}, expected {shape}",
+                    "a weight is (inputs, outputs) and a bias (outputs,)",
+                    f"Pass {name} with shape {shape}; a weight of PyTorch is transposed to this one",
+                )
+        return join(np.zeros(0, dtype), *(real_array(n, a, dtype) for n, a in zip(names, arrays, strict=True)))
+
+    def initial_parameters(
+        self, *, rng: RandomState | None, initializer: Initializer = glorot, dtype: DTypeLike = np.float64
+    ) -> FloatArray:
+        """A vector of parameters to begin with.
+
+        Parameters
+        ----------
+        rng
+            A seed or a `numpy.random.Generator`.
+        initializer
+            `refnn.glorot` (the default), `refnn.he`, `refnn.zeros`, or a function of a shape and a generator.
+        dtype
+            float64 or float32.
+
+        Returns
+        -------
+        (P,)
+
+        Raises
+        ------
+        SettingError
+            If no rng is given.
+        DTypeError
+            If the dtype is neither float64 nor float32.
+        """
+        random = generator(rng)
+        kind = _require_dtype("dtype", np.dtype(dtype))
+        return self.pack({name: initializer(shape, random) for name, shape in self.names().items()}).astype(kind)
+
+    def describe(self) -> str:
+        """A table of the layers, their parameters and where these stand in w.
+
+        Examples
+        --------
+        >>> import refnn
+        >>> print(refnn.Network(refnn.Dense(2, 3), refnn.Tanh(), loss=refnn.SquaredError()).describe())
+        0  Dense(inputs=2, outputs=3)  0.weight (2, 3) = w[0:6], 0.bias (3,) = w[6:9]
+        1  Tanh()
+        loss  SquaredError(reduction='mean', scale=1)
+        9 parameters
+        """
+        lines = []
+        for k, (layer, places) in enumerate(zip(self.layers, self._places, strict=True)):
+            blocks = [
+                f"{k}.{name} {shape} = w[{start}:{start + math.prod(shape)}]"
+                for name, (start, shape) in zip(layer.shapes, places, strict=True)
+            ]
+            lines.append(f"{k}  {layer}  {', '.join(blocks)}".rstrip())
+        return "\n".join([*lines, f"loss  {self.loss_function}", f"{self.size} parameters"])
+
+    # -------------------------------------------------------------------------------------- what is asked of arguments
+
+    @property
+    def inputs(self) -> int | None:
+        """The width of the samples; None if any width will do."""
+        return next((layer.inputs for layer in self.layers if layer.inputs is not None), None)
+
+    @property
+    def outputs(self) -> int | None:
+        """The width of the outputs; None if that of the samples."""
+        return next((layer.outputs for layer in reversed(self.layers) if layer.outputs is not None), None)
+
+    def check(self, w: Any, x: Any) -> tuple[Any, Any]:
+        """W as a vector and x as rows, in one arithmetic and dtype, or an error that says what is wrong with them."""
+        if isinstance(w, Arithmetic) or isinstance(x, Arithmetic):
+            w = w if isinstance(w, Arithmetic) else x.lift(finite("w", real_array("w", w, np.dtype(np.float64))))
+            x = x if isinstance(x, Arithmetic) else w.lift(finite("x", real_array("x", x, np.dtype(np.float64))))
+        else:
+            w = np.asarray(w)
+            dtype = _require_dtype("w", np.dtype(np.float64) if w.dtype.kind in "biu" else w.dtype)
+            w, x = finite("w", real_array("w", w, dtype)), finite("x", real_array("x", x, dtype))
+        self._require_vector(w.shape)
+        if len(x.shape) == 1 and self.inputs == 1:
+            x = block(x, 0, (x.shape[0], 1))
+        if len(x.shape) != 2 or x.shape[1] != (self.inputs or x.shape[1]):
+            raise ShapeError(
+                f"x has shape {x.shape}, expected (N, {self.inputs or 'inputs'})",
+                "samples are rows" + (f", and the first layer takes {self.inputs} inputs" if self.inputs else ""),
+                "Pass x as (samples, inputs); for one sample, x[np.newaxis, :]",
+            )
+        if 0 in x.shape:
+            raise ShapeError(f"x has shape {x.shape}", "the batch is empty", "Pass at least one sample and one input")
+        return w, x
+
+    def check_targets(self, w: Any, x: Any, y: Any) -> FloatArray:
+        """The targets of a batch whose `w` and `x` have been checked, as rows of numbers."""
+        dtype = np.dtype(np.float64) if isinstance(w, Arithmetic) else w.dtype
+        return self.loss_function.check(y, (x.shape[0], self.outputs or x.shape[1]), dtype)
+
+    def _require_vector(self, shape: tuple[int, ...]) -> None:
+        if shape != (self.size,):
+            raise ShapeError(
+                f"w has shape {shape}, expected ({self.size},)",
+                f"this network has {self.size} parameters, as one vector",
+                "Pass network.initial_parameters(rng=0), or network.pack({name: array}) of your own",
+            )
+
+
+def _number(loss: Any) -> Any:
+    return loss if isinstance(loss, Arithmetic) else float(loss)
+
+
+def _require_dtype(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    if dtype not in (np.float64, np.float32):
+        raise DTypeError(
+            f"{name} has dtype {dtype}" if name == "w" else f"{name} is {dtype}",
+            "refnn computes in float64 or float32",
+            f"Pass {name} as np.float64, or as np.float32",
+        )
+    return dtype
