@@ -350,7 +350,8 @@ class SoftmaxCrossEntropy(Loss):
         if self.class_weights is None:
             return labels.shape[0]
         weights = constant(t, np.array(self.class_weights))
-        return total(constant(t, labels) * weights)
+        weighted: A = constant(t, labels) * weights
+        return total(weighted)
 
     def value(self, z: A, t: A) -> A:
         """Σ_c q_c (log Σ_k exp(d_k) − d_c), with d = z minus a row constant."""
