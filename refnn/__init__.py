@@ -55,8 +55,8 @@ __version__ = "0.1.0"
 _HOME = {
     "activations": "ELU GELU Activation GELUTanh Identity LeakyReLU ReLU SiLU Sigmoid Softplus Tanh",
     "descent": "Batches FullBatch History MiniBatch SingleSample Step descend fit",
-    "errors": "DTypeError DataError DivergenceError MissingExtraError NonFiniteError RefnnError SettingError ShapeError "
-    "TargetError UnsupportedOperationError",
+    "errors": "DTypeError DataError DivergenceError MissingExtraError NonFiniteError RefnnError SettingError "
+    "ShapeError TargetError UnsupportedOperationError",
     "layers": "Dense Layer glorot he zeros",
     "losses": "BinaryCrossEntropy Huber InnerProduct Loss SoftmaxCrossEntropy SquaredError softmax",
     "network": "Evaluation Network",

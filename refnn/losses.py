@@ -349,9 +349,8 @@ class SoftmaxCrossEntropy(Loss):
             return Loss.divisor(self, t, labels)
         if self.class_weights is None:
             return labels.shape[0]
-        weights = constant(t, np.array(self.class_weights))
-        weighted: A = constant(t, labels) * weights
-        return total(weighted)
+        weighted: A = total(constant(t, labels) * constant(t, np.array(self.class_weights)))
+        return weighted
 
     def value(self, z: A, t: A) -> A:
         """Σ_c q_c (log Σ_k exp(d_k) − d_c), with d = z minus a row constant."""

@@ -19,10 +19,11 @@ from refnn.losses import Loss
 __all__ = ["Evaluation", "Network"]
 
 F = TypeVar("F", bound=Arithmetic)
+V = TypeVar("V")
 S = TypeVar("S")
 
 
-class Evaluation(NamedTuple, Generic[A, S]):
+class Evaluation(NamedTuple, Generic[V, S]):
     """What a network says of a batch; the one record of refnn, for values, truths, bounds and differences.
 
     Attributes
@@ -37,10 +38,10 @@ class Evaluation(NamedTuple, Generic[A, S]):
         ∂loss/∂x.
     """
 
-    outputs: A
+    outputs: V
     loss: S
-    gradient: A
-    input_gradient: A
+    gradient: V
+    input_gradient: V
 
 
 @final

@@ -1,8 +1,8 @@
 """Witnesses: ways to the loss and its gradients that do not use a backward pass.
 
-Each module has a function ``testify(network, w, x, y)`` that returns a `Testimony`, raises `NotRunError` where the case is
-beyond it, and `refnn.MissingExtraError` where it needs a package that is not installed; and a sentence `BLIND_TO`, which
-says what the witness cannot see.
+Each module has a function ``testify(network, w, x, y)``, which returns a `Testimony`, raises `NotRunError` where the
+case is beyond it, and `refnn.MissingExtraError` where it needs a package that is not installed; and a sentence
+`BLIND_TO`, which says what the witness cannot see.
 """
 
 from __future__ import annotations
