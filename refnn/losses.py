@@ -348,7 +348,7 @@ class SoftmaxCrossEntropy(Loss):
         if self.reduction != "weights":
             return Loss.divisor(self, t, labels)
         if self.class_weights is None:
-            return labels.shape[0]
+            return len(labels)
         weighted: A = total(constant(t, labels) * constant(t, np.array(self.class_weights)))
         return weighted
 
