@@ -9,7 +9,6 @@ The docstrings write f for the function and f′ for the derivative, and state w
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from refnn.arrays import (
     where_positive,
     within,
 )
-from refnn.errors import SettingError
+from refnn.checks import number
 
 __all__ = [
     "ALL",
@@ -159,7 +158,7 @@ class LeakyReLU(Activation):
     slope: float = 0.01
 
     def __post_init__(self) -> None:
-        _require_finite("slope", self.slope)
+        number("slope", self.slope)
 
     def forward(self, parameters: tuple[A, ...], z: A) -> A:
         """f(z) = z for z > 0, else slope·z."""
@@ -184,7 +183,7 @@ class ELU(Activation):
     alpha: float = 1
 
     def __post_init__(self) -> None:
-        _require_finite("alpha", self.alpha)
+        number("alpha", self.alpha)
 
     def forward(self, parameters: tuple[A, ...], z: A) -> A:
         """f(z) = z for z > 0, else alpha·(exp(z) − 1)."""
@@ -281,13 +280,6 @@ class GELUTanh(Activation):
         u = constant(z, _SQRT_2_OVER_PI) * v * (1 + constant(z, _CUBIC) * v * v)
         slope = constant(z, _SQRT_2_OVER_PI) * (1 + 3 * constant(z, _CUBIC) * v * v)
         return expit(2 * u) + v * sech_squared(u) * slope / 2
-
-
-def _require_finite(name: str, value: float) -> None:
-    if not math.isfinite(value):
-        raise SettingError(
-            f"{name} is {value!r}", "an activation is a function of finite numbers", f"Pass a finite {name}"
-        )
 
 
 ALL: tuple[type[Activation], ...] = (

@@ -16,6 +16,8 @@ from refnn.errors import DivergenceError, DTypeError, MissingExtraError, NonFini
 __all__ = [
     "RandomState",
     "Representable",
+    "all_finite",
+    "as_array",
     "count",
     "extra",
     "finite",
@@ -24,19 +26,46 @@ __all__ = [
     "number",
     "positive",
     "real_array",
+    "shown",
 ]
 
 _LARGEST = sys.float_info.max
+_WIDTH = 80
 
 RandomState: TypeAlias = int | np.random.Generator | np.random.BitGenerator | np.random.SeedSequence
 
 
-def real_array(name: str, value: object, dtype: np.dtype[Any]) -> FloatArray:
-    """`value` as an array of `dtype`; integers convert, wider floats are refused with the cast to write."""
+def shown(value: object) -> str:
+    """`value` as an error message shows it: its `repr`, cut to a line's length; its type, if that fails."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - it is foreign code; and integers of more than 4300 digits have no repr
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}…"
+
+
+def as_array(name: str, value: object) -> np.ndarray:
+    """`value` as NumPy reads it, of whatever dtype; what it cannot read is refused."""
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ShapeError(f"{name} is ragged", "its rows have different lengths", "Pass rows of equal length") from error
+    except Exception as error:
+        raise DTypeError(
+            f"{name} is {shown(value)}", f"NumPy cannot read it ({type(error).__name__})", f"Pass {name} as an array"
+        ) from error
+    if hasattr(value, "filled") and np.ma.is_masked(value):  # asked first, because NumPy loads np.ma only on use
+        raise DTypeError(
+            f"{name} is a masked array with missing elements",
+            "refnn computes with every element",
+            f"Pass {name}.filled(value), or drop the samples with missing elements",
+        )
+    return array
+
+
+def real_array(name: str, value: object, dtype: np.dtype[Any]) -> FloatArray:
+    """`value` as an array of `dtype`; integers convert, wider floats are refused with the cast to write."""
+    array = as_array(name, value)
     if array.dtype == dtype:
         return array
     if array.dtype.kind in "biu" or (array.dtype.kind == "f" and np.can_cast(array.dtype, dtype)):
@@ -45,14 +74,19 @@ def real_array(name: str, value: object, dtype: np.dtype[Any]) -> FloatArray:
         raise DTypeError(
             f"{name} has dtype {array.dtype}, wider than the {dtype} of w",
             "the dtype of w is the dtype of the computation, and a silent rounding would change the question",
-            f"Pass {name}.astype(np.{dtype}), or w as {array.dtype}",
+            f"Pass {name}.astype(np.{dtype})" + (", or w as float64" if array.dtype == np.float64 else ""),
         )
     raise DTypeError(f"{name} has dtype {array.dtype}", "refnn computes with real numbers", f"Pass {name} as floats")
 
 
+def all_finite(array: FloatArray) -> bool:
+    """Whether no element is NaN or infinite."""
+    return int(np.count_nonzero(np.isfinite(array))) == array.size
+
+
 def finite(name: str, array: FloatArray) -> FloatArray:
     """`array`, if no element is NaN or infinite."""
-    if not np.isfinite(array).all():
+    if not all_finite(array):
         index = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
         where = ", ".join(map(str, index))
         raise NonFiniteError(
@@ -65,24 +99,28 @@ def finite(name: str, array: FloatArray) -> FloatArray:
 
 def number(name: str, value: float | Fraction) -> float | Fraction:
     """`value`, if it is a finite real number."""
-    kinds = (int, float, Fraction, np.integer, np.floating)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not -_LARGEST <= value <= _LARGEST:
-        raise SettingError(f"{name} is {value!r}", f"{name} is a finite real number", f"Pass a finite {name}")
+    plain = value.item() if isinstance(value, (np.integer, np.floating)) else value  # float16 would overflow below
+    real = isinstance(plain, (int, float, Fraction, np.longdouble)) and not isinstance(value, (bool, np.timedelta64))
+    if not real or not -_LARGEST <= plain <= _LARGEST:
+        raise SettingError(f"{name} is {shown(value)}", f"{name} is a finite real number", f"Pass a finite {name}")
     return value
 
 
 def positive(name: str, value: float | Fraction) -> float | Fraction:
-    """`value`, if it is a positive finite real number."""
-    if number(name, value) <= 0:
-        raise SettingError(f"{name} is {value!r}", f"{name} is a positive number", f"Pass a {name} above 0")
+    """`value`, if it is a positive finite real number, and positive as a float too."""
+    if float(number(name, value)) <= 0:
+        raise SettingError(f"{name} is {shown(value)}", f"{name} is a positive number", f"Pass a {name} above 0")
     return value
 
 
 def count(name: str, value: int, *, least: int = 1) -> int:
     """`value` as an `int`, if it is a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
+    if not whole or value < least:
         raise SettingError(
-            f"{name} is {value!r}", f"{name} is a whole number of at least {least}", f"Pass a {name} of {least} or more"
+            f"{name} is {shown(value)}",
+            f"{name} is a whole number of at least {least}",
+            f"Pass a {name} of {least} or more",
         )
     return int(value)
 
@@ -97,9 +135,9 @@ def generator(rng: RandomState | None) -> np.random.Generator:
         )
     try:
         return np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
+    except Exception as error:
         raise SettingError(
-            f"rng is {rng!r}", f"numpy.random.default_rng refuses it ({error})", "Pass a seed or a Generator"
+            f"rng is {shown(rng)}", f"numpy.random.default_rng refuses it ({error})", "Pass a seed or a Generator"
         ) from error
 
 
@@ -148,6 +186,6 @@ class Representable:
 
 def finite_result(result: Any) -> Any:
     """`result`, unless it is not finite: a sum in a BLAS thread may overflow without raising."""
-    if not isinstance(result, Arithmetic) and not np.isfinite(result).all():
+    if not isinstance(result, Arithmetic) and not all_finite(result):
         raise FloatingPointError("overflow in a sum")
     return result
