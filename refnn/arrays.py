@@ -6,16 +6,17 @@ a subclass of `Arithmetic` with a table of rules, ``{operation: rule}``; the cor
 
 Three habits keep the program true in all of them:
 
-* Smooth functions are operations of their own (`expit`, `softplus`, `erfc`, `sech_squared`, `log_sum_exp`), so that no
-  ``abs`` or ``where`` inside them breaks a derivative; `maximum`, `minimum` and `where_positive` are for genuine kinks.
+* Smooth functions are operations of their own (`expit`, `softplus`, `erfc`, `sech_squared`, `log_softmax`), so that no
+  ``abs``, ``max`` or ``where`` that only serves the floats breaks a derivative; `maximum`, `minimum` and
+  `where_positive` are for genuine kinks.
 * Constants are exact. Integers are; every other number enters through `constant`, which each arithmetic evaluates.
-* What serves floats alone (`shift_of` before an exponential, `within` a range that cannot overflow) says so.
+* What serves floats alone (`within` a range that cannot overflow) says so.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -37,7 +38,6 @@ __all__ = [
     "Root",
     "Rules",
     "Scalar",
-    "block",
     "column_sums",
     "constant",
     "erfc",
@@ -46,14 +46,14 @@ __all__ = [
     "expm1",
     "join",
     "log",
-    "log_sum_exp",
+    "log_softmax",
     "maximum",
     "minimum",
     "row_sums",
     "rows",
     "sech_squared",
-    "shift_of",
     "softplus",
+    "split",
     "sqrt",
     "tanh",
     "total",
@@ -113,8 +113,8 @@ def constant(like: A, value: Scalar | FloatArray) -> A:
     """`value` as a constant of the arithmetic (and, for NumPy arrays, of the dtype) of `like`, without error."""
     if isinstance(like, Arithmetic):
         return value if isinstance(value, type(like)) else like.lift(value)
-    dtype = cast("FloatArray", like).dtype
-    return cast("A", np.asarray(value if isinstance(value, np.ndarray) else float(value), dtype=dtype))
+    dtype = cast(FloatArray, like).dtype
+    return cast(A, np.asarray(value if isinstance(value, np.ndarray) else float(value), dtype=dtype))
 
 
 # ------------------------------------------------------------------------------------ how an operation finds its rule
@@ -136,12 +136,14 @@ class Operation:
         self.implementation, self.nin = implementation, nin
         self.__name__, self.__doc__ = implementation.__name__.strip("_"), implementation.__doc__
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, first: Any, *others: Any) -> Any:
         """The result, by the rule of the arithmetic of the arguments."""
-        for argument in arguments[: self.nin]:
-            if isinstance(argument, Arithmetic):
-                return argument.apply(self, *arguments)
-        return self.implementation(*arguments)
+        if isinstance(first, Arithmetic):
+            return first.apply(self, first, *others)
+        for other in others[: self.nin - 1]:
+            if isinstance(other, Arithmetic):
+                return other.apply(self, first, *others)
+        return self.implementation(first, *others)
 
     def __repr__(self) -> str:
         return f"<refnn operation {self.__name__}>"
@@ -150,7 +152,7 @@ class Operation:
 Rules: TypeAlias = Mapping[Any, Callable[..., Any]]
 
 
-class Arithmetic(NDArrayOperatorsMixin, ABC):
+class Arithmetic(NDArrayOperatorsMixin):
     """The base of every array whose elements are not plain floats.
 
     A subclass gives `shape`, `lift` and the table `rules`: for each operation (a NumPy ufunc, or an `Operation` of this
@@ -172,7 +174,7 @@ class Arithmetic(NDArrayOperatorsMixin, ABC):
     @property
     def T(self) -> Self:  # noqa: N802 - NumPy's name for the transpose
         """The transpose."""
-        return cast("Self", self.apply(transpose))
+        return cast(Self, self.apply(transpose))
 
     def apply(self, operation: Any, *arguments: Any) -> Any:
         """The result of `operation` by this arithmetic's rule; arguments that are constants are lifted."""
@@ -213,13 +215,13 @@ class Binary(Protocol):
 
 # ------------------------------------------------------------------------------------------------- NumPy's own ufuncs
 
-exp = cast("Unary", np.exp)
-expm1 = cast("Unary", np.expm1)
-log = cast("Unary", np.log)
-sqrt = cast("Unary", np.sqrt)
-tanh = cast("Unary", np.tanh)
-maximum = cast("Binary", np.maximum)
-minimum = cast("Binary", np.minimum)
+exp = cast(Unary, np.exp)
+expm1 = cast(Unary, np.expm1)
+log = cast(Unary, np.log)
+sqrt = cast(Unary, np.sqrt)
+tanh = cast(Unary, np.tanh)
+maximum = cast(Binary, np.maximum)
+minimum = cast(Binary, np.minimum)
 
 
 # ----------------------------------------------------------- smooth functions, kept accurate in both tails for floats
@@ -227,10 +229,9 @@ minimum = cast("Binary", np.minimum)
 
 def _sech_squared(z: FloatArray) -> FloatArray:
     """sech²(z) = 1 − tanh²(z), the slope of tanh, without the cancellation of that difference."""
-    e = np.exp(-np.abs(z))
-    e *= e
-    slope: FloatArray = 4 * e / ((1 + e) * (1 + e))
-    return slope
+    with np.errstate(over="ignore"):  # where cosh overflows to infinity, sech is 0 to all digits
+        sech: FloatArray = 1 / np.cosh(z)
+    return sech * sech
 
 
 def _expit(z: FloatArray) -> FloatArray:
@@ -253,19 +254,20 @@ def _erfc(z: FloatArray) -> FloatArray:
     return np.asarray(_erfc_of_each(z), dtype=z.dtype)
 
 
-def _log_sum_exp(z: FloatArray) -> FloatArray:
-    """log Σ_c exp(z[i, c]) of each row as a column, with relative accuracy where a row's maximum is 0."""
-    top = _shift_of(z)
-    e = np.exp(z - top)
-    e[np.arange(len(e)), np.argmax(e, axis=1)] = 0  # the largest term is exactly 1, and log1p adds it
-    return top + np.log1p(_row_sums(e))
+def _log_softmax(z: FloatArray) -> FloatArray:
+    """log(exp(z[i, c]) / Σ_k exp(z[i, k])) of each row, with relative accuracy in the differences of z."""
+    largest = np.arange(len(z)), z.argmax(axis=1)
+    d: FloatArray = z - z[largest][:, np.newaxis]
+    e = np.exp(d)
+    e[largest] = 0  # the largest term is exactly 1, and log1p adds it
+    return d - np.log1p(_row_sums(e))
 
 
-sech_squared = cast("Unary", Operation(_sech_squared))
-expit = cast("Unary", Operation(_expit))
-softplus = cast("Unary", Operation(_softplus))
-erfc = cast("Unary", Operation(_erfc))
-log_sum_exp = cast("Unary", Operation(_log_sum_exp))
+sech_squared = cast(Unary, Operation(_sech_squared))
+expit = cast(Unary, Operation(_expit))
+softplus = cast(Unary, Operation(_softplus))
+erfc = cast(Unary, Operation(_erfc))
+log_softmax = cast(Unary, Operation(_log_softmax))
 
 
 # ----------------------------------------------------------------------------------------- kinks, and floats' frailty
@@ -275,14 +277,6 @@ def _where_positive(z: FloatArray, a: Any, b: Any) -> FloatArray:
     """`a` where z > 0 and `b` elsewhere."""
     chosen: FloatArray = np.where(z > 0, a, b).astype(z.dtype, copy=False)
     return chosen
-
-
-def _shift_of(z: FloatArray) -> FloatArray:
-    """A constant for each row, as a column; subtracted before `exp` it prevents overflow and cancels from the result.
-
-    Whatever the arithmetic, it carries neither tangent nor error, for the result does not depend on it.
-    """
-    return cast("FloatArray", np.maximum.reduce(z, axis=1, keepdims=True))
 
 
 def _within(z: FloatArray, limit: int) -> FloatArray:
@@ -302,9 +296,8 @@ class _Within(Protocol):
     def __call__(self, z: A, limit: int, /) -> A: ...
 
 
-where_positive = cast("_WherePositive", Operation(_where_positive, nin=3))
-shift_of = cast("Unary", Operation(_shift_of))
-within = cast("_Within", Operation(_within))
+where_positive = cast(_WherePositive, Operation(_where_positive, nin=3))
+within = cast(_Within, Operation(_within))
 
 
 # -------------------------------------------------------------------------------------------- sums, and moving things
@@ -317,12 +310,12 @@ def _total(z: FloatArray) -> FloatArray:
 
 def _row_sums(z: FloatArray) -> FloatArray:
     """The sum of each row, as a column (N, 1)."""
-    return cast("FloatArray", np.add.reduce(z, axis=1, keepdims=True))
+    return cast(FloatArray, np.add.reduce(z, axis=1, keepdims=True))
 
 
 def _column_sums(z: FloatArray) -> FloatArray:
     """The sum of each column, (m,)."""
-    return cast("FloatArray", np.add.reduce(z, axis=0))
+    return cast(FloatArray, np.add.reduce(z, axis=0))
 
 
 def _transpose(z: FloatArray) -> FloatArray:
@@ -330,13 +323,13 @@ def _transpose(z: FloatArray) -> FloatArray:
     return z.T
 
 
-def _block(z: FloatArray, start: int, shape: tuple[int, ...]) -> FloatArray:
-    """The elements of the vector `z` from `start` on, in the given shape (row-major), as a view."""
-    return z[start : start + math.prod(shape)].reshape(shape)
+def _split(z: FloatArray, places: tuple[tuple[slice, tuple[int, ...]], ...]) -> list[FloatArray]:
+    """The elements of the vector `z` at each place, in the shape that goes with it (row-major), as views."""
+    return [z[place].reshape(shape) for place, shape in places]
 
 
 def _join(*blocks: FloatArray) -> FloatArray:
-    """One vector of all elements of all blocks, each row-major."""
+    """One vector of all elements of all blocks, each row-major; the inverse of `split`."""
     return np.concatenate([block.ravel() for block in blocks])
 
 
@@ -345,8 +338,8 @@ def _rows(z: FloatArray, index: IntArray) -> FloatArray:
     return z[index]
 
 
-class _Block(Protocol):
-    def __call__(self, z: A, start: int, shape: tuple[int, ...], /) -> A: ...
+class _Split(Protocol):
+    def __call__(self, z: A, places: tuple[tuple[slice, tuple[int, ...]], ...], /) -> list[A]: ...
 
 
 class _Join(Protocol):
@@ -357,10 +350,10 @@ class _Rows(Protocol):
     def __call__(self, z: A, index: IntArray, /) -> A: ...
 
 
-total = cast("Unary", Operation(_total))
-row_sums = cast("Unary", Operation(_row_sums))
-column_sums = cast("Unary", Operation(_column_sums))
-transpose = cast("Unary", Operation(_transpose))
-block = cast("_Block", Operation(_block))
-join = cast("_Join", Operation(_join, nin=1_000_000))  # however many blocks there are, all are arrays
-rows = cast("_Rows", Operation(_rows))
+total = cast(Unary, Operation(_total))
+row_sums = cast(Unary, Operation(_row_sums))
+column_sums = cast(Unary, Operation(_column_sums))
+transpose = cast(Unary, Operation(_transpose))
+split = cast(_Split, Operation(_split))
+join = cast(_Join, Operation(_join, nin=1_000_000))  # however many blocks there are, all are arrays
+rows = cast(_Rows, Operation(_rows))

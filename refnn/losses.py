@@ -2,14 +2,14 @@
 
 A loss is L = scale/divisor · Σᵢ ℓ(zᵢ, tᵢ) over the samples i of a batch, with the divisor that `reduction` names:
 ``"mean"`` the number of samples N, ``"sum"`` 1, ``"elements"`` N·outputs, and ``"weights"`` (softmax cross-entropy with
-class weights) the sum of the weights of the targets. The subclasses define ℓ and its gradient in z; both divide last,
-by an exact number, because a product with the float 1/N would round twice.
+class weights) the sum of the weights of the targets. Each ℓ is a sum over the outputs j; the subclasses define its
+terms and its gradient in z. Both divide last, by an exact number, for a product with the float 1/N would round twice.
 """
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, TypeAlias, final
@@ -22,15 +22,14 @@ from refnn.arrays import (
     constant,
     exp,
     expit,
-    log_sum_exp,
+    log_softmax,
     maximum,
     minimum,
     row_sums,
-    shift_of,
     softplus,
     total,
 )
-from refnn.checks import finite, positive, real_array
+from refnn.checks import as_array, finite, number, positive, real_array, shown
 from refnn.errors import DTypeError, SettingError, ShapeError, TargetError
 
 __all__ = [
@@ -69,9 +68,9 @@ class Loss(ABC):
     scale: float | Fraction = 1
 
     def __post_init__(self) -> None:
-        if self.reduction not in self.reductions():
+        if not isinstance(self.reduction, str) or self.reduction not in self.reductions():
             raise SettingError(
-                f"reduction is {self.reduction!r}",
+                f"reduction is {shown(self.reduction)}",
                 f"{type(self).__name__} divides in one of {len(self.reductions())} ways",
                 f"Choose one of {', '.join(map(repr, self.reductions()))}",
             )
@@ -81,18 +80,24 @@ class Loss(ABC):
         """The reductions that this loss knows."""
         return ("mean", "sum", "elements")
 
-    @abstractmethod
-    def value(self, z: A, t: A) -> A:
-        """ℓ(zᵢ, tᵢ) of each sample, as a column (N, 1)."""
+    def prediction(self, z: A) -> A:
+        """What the formulas are written in, (N, outputs): z itself, or log-probabilities."""
+        return z
 
     @abstractmethod
-    def derivative(self, z: A, t: A) -> A:
-        """∂ℓ(zᵢ, tᵢ)/∂z, (N, outputs)."""
+    def terms(self, p: A, t: A) -> A:
+        """The terms of ℓ, (N, outputs), for the prediction p; their sum over a row is the loss of that sample."""
+
+    @abstractmethod
+    def derivative(self, p: A, t: A) -> A:
+        """∂ℓ/∂z, (N, outputs), for the prediction p."""
 
     def divisor(self, t: A, labels: FloatArray) -> A | int:
         """By what the sum over the samples is divided; `labels` are the targets before weights and smoothing."""
+        if self.reduction == "sum":
+            return 1
         samples, outputs = t.shape
-        return {"mean": samples, "sum": 1, "elements": samples * outputs}[self.reduction]
+        return samples if self.reduction == "mean" else samples * outputs
 
     def check(self, y: object, shape: tuple[int, int], dtype: np.dtype[np.floating]) -> FloatArray:
         """`y` as rows of real numbers of the given shape and dtype, or an error that says what is wrong with it.
@@ -122,16 +127,17 @@ class Loss(ABC):
         return constant(like, labels)
 
     @final
-    def mean_value(self, z: A, labels: FloatArray) -> A:
-        """L, a single number (the mean, for the default reduction)."""
-        t = self.targets(z, labels)
-        return self.scaled(total(self.value(z, t)), t, labels)
+    def value(self, z: A, labels: FloatArray) -> A:
+        """L, a single number."""
+        p, t = self.prediction(z), self.targets(z, labels)
+        return self.scaled(total(self.terms(p, t)), t, labels)
 
     @final
-    def gradient(self, z: A, labels: FloatArray) -> A:
-        """∂L/∂z, (N, outputs): the cotangent with which the backward pass begins."""
-        t = self.targets(z, labels)
-        return self.scaled(self.derivative(z, t), t, labels)
+    def differentiate(self, z: A, labels: FloatArray) -> tuple[A, A]:
+        """L, and ∂L/∂z (N, outputs): the cotangent with which the backward pass begins."""
+        p, t = self.prediction(z), self.targets(z, labels)
+        value = self.scaled(total(self.terms(p, t)), t, labels)
+        return value, self.scaled(self.derivative(p, t), t, labels)
 
     def scaled(self, value: A, t: A, labels: FloatArray) -> A:
         """`value` times scale/divisor."""
@@ -152,14 +158,14 @@ class SquaredError(Loss):
     ``SquaredError(reduction="elements", scale=2)``.
     """
 
-    def value(self, z: A, t: A) -> A:
-        """½ Σⱼ (zⱼ − yⱼ)²."""
-        r = z - t
-        return row_sums(r * r) / 2
+    def terms(self, p: A, t: A) -> A:
+        """½ (zⱼ − yⱼ)²."""
+        r = p - t
+        return r * r / 2
 
-    def derivative(self, z: A, t: A) -> A:
-        """Z − y."""
-        return z - t
+    def derivative(self, p: A, t: A) -> A:
+        """z − y."""
+        return p - t
 
 
 @final
@@ -183,19 +189,20 @@ class Huber(Loss):
         Loss.__post_init__(self)
         positive("delta", self.delta)
 
-    def cut(self, z: A, t: A) -> A:
-        """C, the difference z − y cut off at ±delta."""
-        delta = constant(z, self.delta)
-        return maximum(minimum(z - t, delta), -delta)
+    def cut(self, r: A) -> A:
+        """c, the difference r cut off at ±delta."""
+        delta = constant(r, self.delta)
+        return maximum(minimum(r, delta), -delta)
 
-    def value(self, z: A, t: A) -> A:
-        """Σⱼ c·(r − ½c)."""
-        c = self.cut(z, t)
-        return row_sums(c * (z - t - c / 2))
+    def terms(self, p: A, t: A) -> A:
+        """c·(r − ½c)."""
+        r = p - t
+        c = self.cut(r)
+        return c * (r - c / 2)
 
-    def derivative(self, z: A, t: A) -> A:
-        """C."""
-        return self.cut(z, t)
+    def derivative(self, p: A, t: A) -> A:
+        """c."""
+        return self.cut(p - t)
 
 
 @final
@@ -223,13 +230,13 @@ class BinaryCrossEntropy(Loss):
             )
         return targets
 
-    def value(self, z: A, t: A) -> A:
-        """Σⱼ yⱼ softplus(−zⱼ) + (1 − yⱼ) softplus(zⱼ)."""
-        return row_sums(t * softplus(-z) + (1 - t) * softplus(z))
+    def terms(self, p: A, t: A) -> A:
+        """yⱼ softplus(−zⱼ) + (1 − yⱼ) softplus(zⱼ)."""
+        return t * softplus(-p) + (1 - t) * softplus(p)
 
-    def derivative(self, z: A, t: A) -> A:
+    def derivative(self, p: A, t: A) -> A:
         """σ(z) − y."""
-        return expit(z) - t
+        return expit(p) - t
 
 
 @final
@@ -248,10 +255,10 @@ class SoftmaxCrossEntropy(Loss):
 
     Notes
     -----
-    Targets are classes 0 … C−1 as integers (N,), or probability rows (N, C). The loss is Σ_c q_c (lse(d) − d_c) with
-    d = z − max z: a sum of non-negative terms in which the sum of exponentials keeps its small part (`log1p`), so it
-    has relative accuracy in the differences of the logits. The gradient softmax(z) Σ_c q_c − q cancels where the
-    prediction is right: it is accurate to a unit roundoff of q, not of itself.
+    Targets are classes 0 … C−1 as integers (N,), or probability rows (N, C). The loss is a sum of non-negative terms,
+    and `refnn.arrays.log_softmax` keeps the small part of its sum of exponentials, so the loss has relative accuracy in
+    the differences of the logits. The gradient softmax(z) Σ_c q_c − q cancels where the prediction is right: it is
+    accurate to a unit roundoff of q, not of itself.
 
     References
     ----------
@@ -263,21 +270,23 @@ class SoftmaxCrossEntropy(Loss):
 
     def __post_init__(self) -> None:
         Loss.__post_init__(self)
-        if not 0 <= self.label_smoothing <= 1:
+        if not 0 <= number("label_smoothing", self.label_smoothing) <= 1:
             raise SettingError(
-                f"label_smoothing is {self.label_smoothing!r}",
+                f"label_smoothing is {shown(self.label_smoothing)}",
                 "it is the share of the target that is spread over the classes",
                 "Pass a number between 0 and 1",
             )
         if self.class_weights is not None:
-            weights = tuple(self.class_weights)
-            object.__setattr__(self, "class_weights", weights)
-            if not weights or not all(math.isfinite(v) and v >= 0 for v in weights) or not any(weights):
+            given = self.class_weights
+            ordered = given.ndim == 1 if isinstance(given, np.ndarray) else isinstance(given, Sequence)
+            weights = tuple(number(f"class_weights[{c}]", v) for c, v in enumerate(given)) if ordered else ()
+            if min(weights, default=-1) < 0 or not any(weights):
                 raise SettingError(
-                    f"class_weights are {weights!r}",
-                    "a class weighs a non-negative finite number, and at least one class counts",
-                    "Pass one such weight for each class",
+                    f"class_weights are {shown(given)}",
+                    "they are a sequence with a weight of 0 or more for each class, and at least one class counts",
+                    "Pass one such weight for each class, in their order",
                 )
+            object.__setattr__(self, "class_weights", weights)
 
     def reductions(self) -> tuple[Reduction, ...]:
         """The reductions of every loss, and ``"weights"``."""
@@ -292,11 +301,22 @@ class SoftmaxCrossEntropy(Loss):
                 f"the last layer has {classes} outputs",
                 "Pass one weight for each output",
             )
-        given = np.asarray(y)
+        given = as_array("y", y)
         if given.ndim == 1:
-            return self._one_hot(given, samples, classes, dtype)
+            labels = self._one_hot(given, samples, classes, dtype)
+        else:
+            labels = self._distributions(given, shape, dtype)
+        if self.reduction == "weights" and not self.divisor(labels, labels):
+            raise TargetError(
+                "y has only classes of weight 0",
+                "the reduction divides by the sum of the targets' weights",
+                "Pass a batch with a target that counts, or another reduction",
+            )
+        return labels
+
+    def _distributions(self, y: object, shape: tuple[int, int], dtype: np.dtype[np.floating]) -> FloatArray:
         labels = Loss.check(self, y, shape, dtype)
-        slack = classes * float(np.finfo(dtype).eps)  # C probabilities, each correctly rounded, and C − 1 additions
+        slack = shape[1] * float(np.finfo(dtype).eps)  # C probabilities, each correctly rounded, and C − 1 additions
         sums = labels.sum(axis=1)
         wrong = (labels < 0).any(axis=1) | (abs(sums - 1) > slack)
         if wrong.any():
@@ -322,15 +342,15 @@ class SoftmaxCrossEntropy(Loss):
                 f"x has {samples} samples",
                 "Pass one class for each sample",
             )
-        if y.min() < 0 or y.max() >= classes:
+        hits = y[:, np.newaxis] == np.arange(classes)
+        if np.count_nonzero(hits) != samples:
             row = int(np.argmax((y < 0) | (y >= classes)))
             raise TargetError(
                 f"y[{row}] is {y[row]}",
                 f"the last layer has {classes} outputs, so classes are 0 to {classes - 1}",
                 "Number the classes from 0, or give the network as many outputs as there are classes",
             )
-        labels = np.zeros((samples, classes), dtype)
-        labels[np.arange(samples), y] = 1
+        labels: FloatArray = hits.astype(dtype)
         return labels
 
     def targets(self, like: A, labels: FloatArray) -> A:
@@ -348,18 +368,21 @@ class SoftmaxCrossEntropy(Loss):
         if self.reduction != "weights":
             return Loss.divisor(self, t, labels)
         if self.class_weights is None:
-            return len(labels)
+            return int(labels.shape[0])
         weighted: A = total(constant(t, labels) * constant(t, np.array(self.class_weights)))
         return weighted
 
-    def value(self, z: A, t: A) -> A:
-        """Σ_c q_c (log Σ_k exp(d_k) − d_c), with d = z minus a row constant."""
-        d = z - shift_of(z)
-        return row_sums(t * (log_sum_exp(d) - d))
+    def prediction(self, z: A) -> A:
+        """log softmax(z)."""
+        return log_softmax(z)
 
-    def derivative(self, z: A, t: A) -> A:
+    def terms(self, p: A, t: A) -> A:
+        """−q_c log softmax(z)_c."""
+        return -t * p
+
+    def derivative(self, p: A, t: A) -> A:
         """softmax(z) Σ_c q_c − q."""
-        return softmax(z) * row_sums(t) - t
+        return exp(p) * row_sums(t) - t
 
 
 @final
@@ -373,19 +396,18 @@ class InnerProduct(Loss):
 
     reduction: Reduction = "sum"
 
-    def value(self, z: A, t: A) -> A:
-        """Σⱼ zⱼ yⱼ."""
-        return row_sums(z * t)
+    def terms(self, p: A, t: A) -> A:
+        """zⱼ yⱼ."""
+        return p * t
 
-    def derivative(self, z: A, t: A) -> A:
-        """Y."""
+    def derivative(self, p: A, t: A) -> A:
+        """y."""
         return t
 
 
 def softmax(z: A) -> A:
     """exp(z_c) / Σ_k exp(z_k) of each row, without overflow and with relative accuracy in the differences of z."""
-    e = exp(z - shift_of(z))
-    return e / row_sums(e)
+    return exp(log_softmax(z))
 
 
 ALL: tuple[type[Loss], ...] = (SquaredError, SoftmaxCrossEntropy, BinaryCrossEntropy, Huber, InnerProduct)

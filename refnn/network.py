@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise, starmap
 from typing import Any, Generic, NamedTuple, TypeVar, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from refnn.arrays import A, Arithmetic, FloatArray, block, join
+from refnn.arrays import A, Arithmetic, FloatArray, join, split
 from refnn.checks import RandomState, Representable, finite, finite_result, generator, real_array
 from refnn.errors import DTypeError, SettingError, ShapeError
 from refnn.layers import Initializer, Layer, glorot
@@ -84,7 +85,8 @@ class Network:
     layers: tuple[Layer, ...]
     loss_function: Loss
     size: int = field(compare=False)
-    _places: tuple[tuple[tuple[int, tuple[int, ...]], ...], ...] = field(repr=False, compare=False)
+    _places: tuple[tuple[slice, tuple[int, ...]], ...] = field(repr=False, compare=False)
+    _of_layer: tuple[slice, ...] = field(repr=False, compare=False)
 
     def __init__(self, *layers: Layer, loss: Loss) -> None:
         members = ("inputs", "outputs", "shapes", "forward", "backward", "gradient")
@@ -100,7 +102,6 @@ class Network:
         if not isinstance(loss, Loss):
             raise SettingError(f"loss is {loss!r}", "a network has a loss", "Pass loss=refnn.SquaredError(), say")
         width: int | None = None
-        places, start = [], 0
         for k, layer in enumerate(layers):
             if width is not None and layer.inputs is not None and layer.inputs != width:
                 raise ShapeError(
@@ -109,21 +110,21 @@ class Network:
                     f"Give layer {k} {width} inputs, or change the layers before it",
                 )
             width = layer.outputs or layer.inputs or width
-            of_layer = []
-            for shape in layer.shapes.values():
-                of_layer.append((start, shape))
-                start += math.prod(shape)
-            places.append(tuple(of_layer))
+        shapes = [shape for layer in layers for shape in layer.shapes.values()]
+        ends = list(accumulate(map(math.prod, shapes), initial=0))
+        counts = accumulate((len(layer.shapes) for layer in layers), initial=0)
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "loss_function", loss)
-        object.__setattr__(self, "size", start)
-        object.__setattr__(self, "_places", tuple(places))
+        object.__setattr__(self, "size", ends[-1])
+        object.__setattr__(self, "_places", tuple(zip(starmap(slice, pairwise(ends)), shapes, strict=True)))
+        object.__setattr__(self, "_of_layer", tuple(starmap(slice, pairwise(counts))))
 
     # ---------------------------------------------------------------------------------- the program, in any arithmetic
 
     def parameters(self, w: A) -> list[tuple[A, ...]]:
         """The parameters of each layer, as views into w."""
-        return [tuple(block(w, start, shape) for start, shape in places) for places in self._places]
+        p = split(w, self._places)
+        return [tuple(p[of_layer]) for of_layer in self._of_layer]
 
     def forward(self, parameters: list[tuple[A, ...]], x: A) -> list[A]:
         """The input of each layer in turn, and last the outputs of the network."""
@@ -143,7 +144,7 @@ class Network:
 
     def value(self, w: A, x: A, labels: FloatArray) -> A:
         """The loss of a batch that has been checked, in any arithmetic."""
-        return self.loss_function.mean_value(self.forward(self.parameters(w), x)[-1], labels)
+        return self.loss_function.value(self.forward(self.parameters(w), x)[-1], labels)
 
     def differentiate(self, w: A, x: A, labels: FloatArray) -> tuple[A, A, A, A]:
         """The four things that one pass forward and one pass backward give, in any arithmetic: forward, loss, backward.
@@ -158,8 +159,7 @@ class Network:
         """
         p = self.parameters(w)
         h = self.forward(p, x)
-        loss = self.loss_function.mean_value(h[-1], labels)
-        delta = self.loss_function.gradient(h[-1], labels)
+        loss, delta = self.loss_function.differentiate(h[-1], labels)
         gradients, delta = self.backward(p, h, delta)
         return h[-1], loss, join(*gradients) if gradients else w, delta
 
@@ -226,7 +226,7 @@ class Network:
         w, x = self.check(w, x)
         labels = self.check_targets(w, x, y)
         with Representable("the loss"):
-            return _number(finite_result(self.value(w, x, labels)))
+            return _number(self.value(w, x, labels))
 
     @overload
     def loss_and_gradient(self, w: F, x: object, y: ArrayLike) -> tuple[F, F]: ...
@@ -248,7 +248,7 @@ class Network:
         labels = self.check_targets(w, x, y)
         with Representable("the loss or its gradient"):
             _, loss, gradient, _ = self.differentiate(w, x, labels)
-            return _number(finite_result(loss)), finite_result(gradient)
+            return _number(loss), finite_result(gradient)
 
     @overload
     def evaluate(self, w: F, x: object, y: ArrayLike) -> Evaluation[F, F]: ...
@@ -271,7 +271,7 @@ class Network:
             input_gradient = self.layers[0].backward(self.parameters(w)[0], x, delta)
             return Evaluation(
                 finite_result(outputs),
-                _number(finite_result(loss)),
+                _number(loss),
                 finite_result(gradient),
                 finite_result(input_gradient),
             )
@@ -296,7 +296,7 @@ class Network:
             If w has not P elements.
         """
         self._require_vector(w.shape)
-        return dict(zip(self.names(), (p for of_layer in self.parameters(w) for p in of_layer), strict=True))
+        return dict(zip(self.names(), split(w, self._places), strict=True))
 
     def pack(self, parameters: Mapping[str, ArrayLike]) -> FloatArray:
         """The vector of all parameters, from parameters by name; the inverse of `unpack`.
@@ -379,13 +379,14 @@ class Network:
         loss  SquaredError(reduction='mean', scale=1)
         9 parameters
         """
+        places = {
+            name: f"{shape} = w[{p.start}:{p.stop}]"
+            for name, (p, shape) in zip(self.names(), self._places, strict=True)
+        }
         lines = []
-        for k, (layer, places) in enumerate(zip(self.layers, self._places, strict=True)):
-            blocks = [
-                f"{k}.{name} {shape} = w[{start}:{start + math.prod(shape)}]"
-                for name, (start, shape) in zip(layer.shapes, places, strict=True)
-            ]
-            lines.append(f"{k}  {layer}  {', '.join(blocks)}".rstrip())
+        for k, layer in enumerate(self.layers):
+            blocks = ", ".join(f"{k}.{name} {places[f'{k}.{name}']}" for name in layer.shapes)
+            lines.append(f"{k}  {layer}  {blocks}".rstrip())
         return "\n".join([*lines, f"loss  {self.loss_function}", f"{self.size} parameters"])
 
     # -------------------------------------------------------------------------------------- what is asked of arguments
@@ -411,7 +412,7 @@ class Network:
             w, x = finite("w", real_array("w", w, dtype)), finite("x", real_array("x", x, dtype))
         self._require_vector(w.shape)
         if len(x.shape) == 1 and self.inputs == 1:
-            x = block(x, 0, (x.shape[0], 1))
+            (x,) = split(x, ((slice(None), (x.shape[0], 1)),))
         if len(x.shape) != 2 or x.shape[1] != (self.inputs or x.shape[1]):
             raise ShapeError(
                 f"x has shape {x.shape}, expected (N, {self.inputs or 'inputs'})",
@@ -437,11 +438,15 @@ class Network:
 
 
 def _number(loss: Any) -> Any:
-    return loss if isinstance(loss, Arithmetic) else float(loss)
+    """A loss as a `float`, for plain floats."""
+    if isinstance(loss, Arithmetic):
+        return loss
+    number = float(loss)
+    return number if math.isfinite(number) else finite_result(loss)
 
 
 def _require_dtype(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    if dtype not in (np.float64, np.float32):
+    if dtype.char not in "df":
         raise DTypeError(
             f"{name} has dtype {dtype}" if name == "w" else f"{name} is {dtype}",
             "refnn computes in float64 or float32",

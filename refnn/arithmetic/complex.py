@@ -101,13 +101,13 @@ def _erfc(z: _Complex) -> _Complex:
     return arrays.erfc(z.real) + 1j * slope * z.imag
 
 
-def _log_sum_exp(z: _Complex) -> _Complex:
-    top = arrays.shift_of(z.real)
-    e = np.exp(z - top)
-    largest = (np.arange(len(e)), np.argmax(z.real, axis=1))
-    first = np.expand_dims(e[largest] - 1, 1)  # purely imaginary to first order, and 0 for real numbers
+def _log_softmax(z: _Complex) -> _Complex:
+    largest = np.arange(len(z)), np.argmax(z.real, axis=1)
+    d: _Complex = z - z[largest][:, np.newaxis]
+    e = np.exp(d)
     e[largest] = 0
-    return top + _log1p(first + e.sum(axis=1, keepdims=True))
+    log_p: _Complex = d - _log1p(e.sum(axis=1, keepdims=True))
+    return log_p
 
 
 def _where_positive(z: _Complex, a: _Complex, b: _Complex) -> _Complex:
@@ -118,20 +118,20 @@ def _within(z: _Complex, limit: int) -> _Complex:
     return np.clip(z.real, -limit, limit) + 1j * z.imag
 
 
-_MOVES = (arrays.total, arrays.row_sums, arrays.column_sums, arrays.transpose, arrays.block, arrays.join, arrays.rows)
+_MOVES = (arrays.total, arrays.row_sums, arrays.column_sums, arrays.transpose, arrays.join, arrays.rows)
 
 ComplexArray.rules = {
     **{f: _on(f) for f in (np.negative, np.add, np.subtract, np.multiply, np.divide, np.matmul)},
     **{f: _on(f) for f in (np.exp, np.expm1, np.log, np.sqrt, np.tanh)},
+    arrays.split: lambda z, places: list(map(ComplexArray, arrays.split(z.elements, places))),
     arrays.expit: _on(_expit),
     arrays.sech_squared: _on(_sech_squared),
     arrays.softplus: _on(_softplus),
     arrays.erfc: _on(_erfc),
-    arrays.log_sum_exp: _on(_log_sum_exp),
+    arrays.log_softmax: _on(_log_softmax),
     np.maximum: _on(lambda a, b: _where_positive(a - b, a, b)),
     np.minimum: _on(lambda a, b: _where_positive(a - b, b, a)),
     arrays.where_positive: _on(_where_positive),
     arrays.within: _on(_within),
-    arrays.shift_of: _on(lambda z: arrays.shift_of(z.real).astype(np.complex128)),
     **{f: _on(f) for f in _MOVES},
 }

@@ -107,17 +107,17 @@ def _minimum(a: DualArray[Any], b: DualArray[Any]) -> DualArray[Any]:
     return DualArray(arrays.minimum(a.value, b.value), where_positive(a.value - b.value, b.tangent, a.tangent))
 
 
-def _log_sum_exp(z: DualArray[Any]) -> DualArray[Any]:
-    e = exp(z.value - arrays.shift_of(z.value))
-    return DualArray(arrays.log_sum_exp(z.value), row_sums(e * z.tangent) / row_sums(e))
-
-
-def _shift_of(z: DualArray[Any]) -> DualArray[Any]:
-    return z.lift(arrays.shift_of(z.value))
+def _log_softmax(z: DualArray[Any]) -> DualArray[Any]:
+    f = arrays.log_softmax(z.value)
+    return DualArray(f, z.tangent - row_sums(exp(f) * z.tangent))
 
 
 def _within(z: DualArray[Any], limit: int) -> DualArray[Any]:
     return DualArray(arrays.within(z.value, limit), z.tangent)
+
+
+def _split(z: DualArray[Any], places: Any) -> list[DualArray[Any]]:
+    return list(map(DualArray, arrays.split(z.value, places), arrays.split(z.tangent, places)))
 
 
 def _join(*blocks: DualArray[Any]) -> DualArray[Any]:
@@ -134,13 +134,10 @@ DualArray.rules = {
     np.maximum: _maximum,
     np.minimum: _minimum,
     arrays.where_positive: _where_positive,
-    arrays.log_sum_exp: _log_sum_exp,
-    arrays.shift_of: _shift_of,
+    arrays.log_softmax: _log_softmax,
     arrays.within: _within,
+    arrays.split: _split,
     arrays.join: _join,
     **{f: _unary(f, slope) for f, slope in SLOPES.items()},
-    **{
-        f: _linear(f)
-        for f in (arrays.total, arrays.row_sums, arrays.column_sums, arrays.transpose, arrays.block, arrays.rows)
-    },
+    **{f: _linear(f) for f in (arrays.total, arrays.row_sums, arrays.column_sums, arrays.transpose, arrays.rows)},
 }
