@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 import sys
 from fractions import Fraction
 from types import ModuleType, TracebackType
@@ -24,6 +23,7 @@ __all__ = [
     "finite",
     "finite_result",
     "generator",
+    "instance",
     "number",
     "positive",
     "real_array",
@@ -81,9 +81,8 @@ def real_array(name: str, value: object, dtype: np.dtype[Any]) -> FloatArray:
 
 
 def all_finite(array: FloatArray) -> bool:
-    """Whether no element is NaN or infinite; a finite sum of squares proves it, and is quicker to have."""
-    elements = array.ravel()
-    return math.isfinite(np.dot(elements, elements)) or bool(np.isfinite(elements).all())
+    """Whether no element is NaN or infinite."""
+    return np.count_nonzero(np.isfinite(array)) == array.size
 
 
 def finite(name: str, array: FloatArray) -> FloatArray:
@@ -125,6 +124,12 @@ def count(name: str, value: int, *, least: int = 1) -> int:
             f"Pass a {name} of {least} or more",
         )
     return int(value)
+
+
+def instance(name: str, value: object, members: tuple[str, ...], remedy: str) -> None:
+    """Refuse `value` unless it is an object (not a class) with these members."""
+    if isinstance(value, type) or not all(hasattr(value, member) for member in members):
+        raise SettingError(f"{name} is {shown(value)}", f"it has to be an object with {', '.join(members)}", remedy)
 
 
 def generator(rng: RandomState | None) -> np.random.Generator:

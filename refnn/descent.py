@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnn.arrays import FloatArray, IntArray
-from refnn.checks import RandomState, Representable, count, finite_result, generator, number, positive
+from refnn.checks import RandomState, Representable, count, finite_result, generator, instance, number, positive, shown
 from refnn.errors import DivergenceError, SettingError
 from refnn.network import Network
 from refnn.rules import GradientDescent, Rule
@@ -75,8 +76,9 @@ class MiniBatch:
     Examples
     --------
     >>> import numpy as np
-    >>> [batch.tolist() for batch in MiniBatch(2).epoch(5, np.random.default_rng(1))]
-    [[2, 4], [0, 3], [1]]
+    >>> batches = list(MiniBatch(2).epoch(5, np.random.default_rng(1)))
+    >>> [len(indices) for indices in batches], sorted(int(i) for indices in batches for i in indices)
+    ([2, 2, 1], [0, 1, 2, 3, 4])
     """
 
     size: int
@@ -207,19 +209,17 @@ def descend(
     >>> step.parameters.round(3)
     array([2., 1.])
     """
+    instance("network", network, ("check", "differentiate"), "Pass a refnn.Network")
     checked_w, checked_x = network.check(w, x)
     labels = network.check_targets(checked_w, checked_x, y)
     count("epochs", epochs, least=0)
     if not callable(learning_rate):
         positive("learning_rate", learning_rate)
-    if not hasattr(batches, "epoch"):
-        raise SettingError(
-            f"batches is {batches!r}", "it gives no epochs", "Pass refnn.FullBatch() or refnn.MiniBatch(32)"
-        )
+    instance("batches", batches, ("epoch", "shuffles"), "Pass refnn.FullBatch() or refnn.MiniBatch(32)")
+    rule = GradientDescent() if rule is None else rule
+    instance("rule", rule, ("initial_state", "step"), "Pass refnn.GradientDescent()")
     random = generator(rng) if batches.shuffles or rng is not None else None
-    return _steps(
-        network, checked_w, checked_x, labels, batches, learning_rate, epochs, rule or GradientDescent(), random
-    )
+    return _steps(network, checked_w, checked_x, labels, batches, learning_rate, epochs, rule, random)
 
 
 def _steps(
@@ -238,13 +238,25 @@ def _steps(
         for indices in batches.epoch(len(x), rng):
             rate = learning_rate(k) if callable(learning_rate) else learning_rate
             eta = float(positive(f"the learning rate of step {k}", rate))
+            some_x, some_labels = _samples(x, labels, indices, k)
             with Representable(f"step {k} (epoch {epoch})", "Lower the learning rate, or scale the data", k):
-                _, loss, gradient, _ = network.differentiate(w, x[indices], labels[indices])  # forward, loss, backward
+                _, loss, gradient, _ = network.differentiate(w, some_x, some_labels)  # forward, loss, backward
                 state, w = rule.step(state, w, gradient, eta)  # update: w := w − η ∇L(w)
                 finite_result(loss)
                 finite_result(w)
             yield Step(k, epoch, indices, eta, float(loss), _read_only(gradient), _read_only(w))
             k += 1
+
+
+def _samples(x: FloatArray, labels: FloatArray, indices: IntArray, step: int) -> tuple[FloatArray, FloatArray]:
+    try:
+        return x[indices], labels[indices]
+    except (IndexError, TypeError) as error:
+        raise SettingError(
+            f"the batch of step {step} is {shown(indices)}",
+            f"it does not index {len(x)} samples ({error})",
+            f"Let `epoch` give arrays of integers from 0 to {len(x) - 1}",
+        ) from error
 
 
 def _read_only(array: FloatArray) -> FloatArray:
@@ -271,13 +283,13 @@ class History:
         How many updates were made.
     stopped
         Why training ended: ``"epochs"`` all were done, ``"target"`` the loss fell below `stop_below`, ``"patience"``
-        it no longer fell, ``"interrupted"`` by Ctrl-C.
+        it no longer fell, ``"interrupted"`` by Ctrl-C, ``"diverged"`` it left the range of its format.
     """
 
     parameters: FloatArray
     losses: tuple[float, ...]
     steps: int
-    stopped: Literal["epochs", "target", "patience", "interrupted"]
+    stopped: Literal["epochs", "target", "patience", "interrupted", "diverged"]
 
 
 def print_progress(epoch: int, epochs: int, loss: float) -> None:
@@ -337,14 +349,16 @@ def fit(
     >>> history.stopped, history.parameters.round(3)
     ('epochs', array([2., 1.]))
     """
-    if stop_below is not None:
-        number("stop_below", stop_below)
-    if patience is not None:
-        count("patience", patience)
+    stop_below = -math.inf if stop_below is None else number("stop_below", stop_below)
+    patience = sys.maxsize if patience is None else count("patience", patience)
     steps = descend(network, w, x, y, batches=batches, learning_rate=learning_rate, epochs=epochs, rule=rule, rng=rng)
+    if progress is not None and not callable(progress):
+        raise SettingError(
+            f"progress is {shown(progress)}", "it is called after each epoch", "Pass a function, or None"
+        )
     reached, samples = network.check(w, x)
+    reached = _read_only(reached.copy())
     losses, done, left = [network.loss(reached, x, y)], 0, len(samples)
-    stopped: Literal["epochs", "target", "patience", "interrupted"] = "epochs"
     try:
         for step in steps:
             reached, done, left = step.parameters, step.number + 1, left - len(step.indices)
@@ -354,15 +368,13 @@ def fit(
             losses.append(network.loss(reached, x, y))
             if progress is not None:
                 progress(step.epoch + 1, epochs, losses[-1])
-            if stop_below is not None and losses[-1] < stop_below:
-                stopped = "target"
-                break
-            if patience is not None and len(losses) - 1 - int(np.argmin(losses)) >= patience:
-                stopped = "patience"
-                break
+            if losses[-1] < stop_below:
+                return History(reached, tuple(losses), done, "target")
+            if len(losses) - 1 - int(np.argmin(losses)) >= patience:
+                return History(reached, tuple(losses), done, "patience")
     except KeyboardInterrupt:
-        stopped = "interrupted"
+        return History(reached, tuple(losses), done, "interrupted")
     except DivergenceError as error:
-        error.history = History(reached, tuple(losses), done, stopped)
+        error.history = History(reached, tuple(losses), done, "diverged")
         raise
-    return History(reached, tuple(losses), done, stopped)
+    return History(reached, tuple(losses), done, "epochs")

@@ -6,13 +6,23 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise, starmap
-from typing import Any, Generic, NamedTuple, TypeVar, final, overload
+from typing import Any, Generic, NamedTuple, TypeVar, cast, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from refnn.arrays import A, Arithmetic, FloatArray, join, split
-from refnn.checks import RandomState, Representable, finite, finite_result, generator, real_array
+from refnn.checks import (
+    RandomState,
+    Representable,
+    as_array,
+    finite,
+    finite_result,
+    generator,
+    instance,
+    real_array,
+    shown,
+)
 from refnn.errors import DTypeError, SettingError, ShapeError
 from refnn.layers import Initializer, Layer, glorot
 from refnn.losses import Loss
@@ -89,23 +99,22 @@ class Network:
     _of_layer: tuple[slice, ...] = field(repr=False, compare=False)
 
     def __init__(self, *layers: Layer, loss: Loss) -> None:
-        members = ("inputs", "outputs", "shapes", "forward", "backward", "gradient")
         for k, layer in enumerate(layers):
-            if isinstance(layer, type) or not all(hasattr(layer, name) for name in members):
-                raise SettingError(
-                    f"layer {k} is {layer!r}",
-                    f"a layer is an object with {', '.join(members)}",
-                    "Pass instances such as refnn.Dense(4, 3) or refnn.Tanh(), or see refnn.Layer for your own",
-                )
+            instance(
+                f"layer {k}",
+                layer,
+                ("inputs", "outputs", "shapes", "forward", "backward", "gradient"),
+                "Pass instances such as refnn.Dense(4, 3) or refnn.Tanh(), or see refnn.Layer for your own",
+            )
         if not layers:
             raise SettingError("there are no layers", "a network has at least one", "Pass refnn.Identity() for none")
         if not isinstance(loss, Loss):
-            raise SettingError(f"loss is {loss!r}", "a network has a loss", "Pass loss=refnn.SquaredError(), say")
+            raise SettingError(f"loss is {shown(loss)}", "a network has a loss", "Pass loss=refnn.SquaredError(), say")
         width: int | None = None
         for k, layer in enumerate(layers):
             if width is not None and layer.inputs is not None and layer.inputs != width:
                 raise ShapeError(
-                    f"layer {k} ({layer}) takes {layer.inputs} inputs, expected {width}",
+                    f"layer {k} ({shown(layer)}) takes {layer.inputs} inputs, expected {width}",
                     f"the layers before it give {width} outputs",
                     f"Give layer {k} {width} inputs, or change the layers before it",
                 )
@@ -161,7 +170,12 @@ class Network:
         h = self.forward(p, x)
         loss, delta = self.loss_function.differentiate(h[-1], labels)
         gradients, delta = self.backward(p, h, delta)
-        return h[-1], loss, join(*gradients) if gradients else w, delta
+        return (
+            h[-1],
+            loss,
+            join(*gradients) if gradients else w,
+            delta,
+        )  # without parameters, w is empty, and so is this
 
     # -------------------------------------------------------------------------------------------- what it is asked for
 
@@ -193,7 +207,7 @@ class Network:
         """
         w, x = self.check(w, x)
         with Representable("the outputs"):
-            return finite_result(self.forward(self.parameters(w), x)[-1])
+            return _apart(self.forward(self.parameters(w), x)[-1], w, x)
 
     @overload
     def loss(self, w: F, x: object, y: ArrayLike) -> F: ...
@@ -248,7 +262,7 @@ class Network:
         labels = self.check_targets(w, x, y)
         with Representable("the loss or its gradient"):
             _, loss, gradient, _ = self.differentiate(w, x, labels)
-            return _number(loss), finite_result(gradient)
+            return _number(loss), _apart(gradient, w)
 
     @overload
     def evaluate(self, w: F, x: object, y: ArrayLike) -> Evaluation[F, F]: ...
@@ -269,12 +283,7 @@ class Network:
         with Representable("the loss or its gradient"):
             outputs, loss, gradient, delta = self.differentiate(w, x, labels)
             input_gradient = self.layers[0].backward(self.parameters(w)[0], x, delta)
-            return Evaluation(
-                finite_result(outputs),
-                _number(loss),
-                finite_result(gradient),
-                finite_result(input_gradient),
-            )
+            return Evaluation(_apart(outputs, w, x), _number(loss), _apart(gradient, w), _apart(input_gradient, w, x))
 
     # ---------------------------------------------------------------------------------------- the vector of parameters
 
@@ -295,8 +304,9 @@ class Network:
         ShapeError
             If w has not P elements.
         """
-        self._require_vector(w.shape)
-        return dict(zip(self.names(), split(w, self._places), strict=True))
+        vector = w if isinstance(w, Arithmetic) else cast(A, as_array("w", w))
+        self._require_vector(vector.shape)
+        return dict(zip(self.names(), split(vector, self._places), strict=True))
 
     def pack(self, parameters: Mapping[str, ArrayLike]) -> FloatArray:
         """The vector of all parameters, from parameters by name; the inverse of `unpack`.
@@ -319,14 +329,16 @@ class Network:
             If an array has another shape than its parameter, or is not of real numbers.
         """
         names = self.names()
+        instance("parameters", parameters, ("keys", "__getitem__"), "Pass a mapping of names to arrays")
         if parameters.keys() != names.keys():
-            missing, unknown = sorted(names.keys() - parameters.keys()), sorted(parameters.keys() - names.keys())
+            missing = ", ".join(names.keys() - parameters.keys())
+            unknown = ", ".join(map(shown, parameters.keys() - names.keys()))
             raise SettingError(
                 f"parameters are missing {missing or 'nothing'} and have the unknown names {unknown or 'none'}",
                 f"the parameters of this network are {', '.join(names) or 'none'}",
                 "Pass exactly one array for each",
             )
-        arrays = [np.asarray(parameters[name]) for name in names]
+        arrays = [as_array(name, parameters[name]) for name in names]
         single = bool(arrays) and all(a.dtype == np.float32 for a in arrays)
         dtype = np.dtype(np.float32 if single else np.float64)
         for (name, shape), array in zip(names.items(), arrays, strict=True):
@@ -363,9 +375,18 @@ class Network:
         DTypeError
             If the dtype is neither float64 nor float32.
         """
-        random = generator(rng)
-        kind = _require_dtype("dtype", np.dtype(dtype))
-        return self.pack({name: initializer(shape, random) for name, shape in self.names().items()}).astype(kind)
+        random, kind = generator(rng), _require_dtype("dtype", dtype)
+        if not callable(initializer):
+            raise SettingError(
+                f"initializer is {shown(initializer)}",
+                "it draws each parameter",
+                "Pass refnn.glorot, refnn.he or a function",
+            )
+        try:
+            w = self.pack({name: initializer(shape, random) for name, shape in self.names().items()})
+        except (MemoryError, OverflowError) as error:
+            raise self._too_large() from error
+        return w.astype(kind)
 
     def describe(self) -> str:
         """A table of the layers, their parameters and where these stand in w.
@@ -403,12 +424,18 @@ class Network:
 
     def check(self, w: Any, x: Any) -> tuple[Any, Any]:
         """W as a vector and x as rows, in one arithmetic and dtype, or an error that says what is wrong with them."""
+        if isinstance(w, Arithmetic) and isinstance(x, Arithmetic) and type(w) is not type(x):
+            raise DTypeError(
+                f"w is a {type(w).__name__} and x a {type(x).__name__}",
+                "a computation has one arithmetic",
+                "Pass both in the same one, or one of them as floats",
+            )
         if isinstance(w, Arithmetic) or isinstance(x, Arithmetic):
             w = w if isinstance(w, Arithmetic) else x.lift(finite("w", real_array("w", w, np.dtype(np.float64))))
             x = x if isinstance(x, Arithmetic) else w.lift(finite("x", real_array("x", x, np.dtype(np.float64))))
         else:
-            w = np.asarray(w)
-            dtype = _require_dtype("w", np.dtype(np.float64) if w.dtype.kind in "biu" else w.dtype)
+            w = as_array("w", w)
+            dtype = np.dtype(np.float64) if w.dtype.kind in "biu" else _require_dtype("w", w.dtype)
             w, x = finite("w", real_array("w", w, dtype)), finite("x", real_array("x", x, dtype))
         self._require_vector(w.shape)
         if len(x.shape) == 1 and self.inputs == 1:
@@ -428,6 +455,13 @@ class Network:
         dtype = np.dtype(np.float64) if isinstance(w, Arithmetic) else w.dtype
         return self.loss_function.check(y, (x.shape[0], self.outputs or x.shape[1]), dtype)
 
+    def _too_large(self) -> SettingError:
+        return SettingError(
+            f"the network has {self.size} parameters",
+            "that many do not fit into memory",
+            "Give its layers smaller widths",
+        )
+
     def _require_vector(self, shape: tuple[int, ...]) -> None:
         if shape != (self.size,):
             raise ShapeError(
@@ -445,11 +479,23 @@ def _number(loss: Any) -> Any:
     return number if math.isfinite(number) else finite_result(loss)
 
 
-def _require_dtype(name: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
+def _require_dtype(name: str, given: Any) -> np.dtype[Any]:
+    try:
+        dtype: np.dtype[Any] = np.dtype(given)
+    except Exception:  # noqa: BLE001 - NumPy raises many kinds for what is no dtype
+        dtype = np.dtype(object)
     if dtype.char not in "df":
         raise DTypeError(
-            f"{name} has dtype {dtype}" if name == "w" else f"{name} is {dtype}",
+            f"{name} has dtype {dtype}" if name == "w" else f"{name} is {shown(given)}",
             "refnn computes in float64 or float32",
             f"Pass {name} as np.float64, or as np.float32",
         )
     return dtype
+
+
+def _apart(result: Any, *arguments: Any) -> Any:
+    """`result`, checked, and copied if it shares memory with an argument, as that of `Identity` does."""
+    finite_result(result)
+    if isinstance(result, Arithmetic) or not any(np.may_share_memory(result, argument) for argument in arguments):
+        return result
+    return result.copy()

@@ -41,7 +41,7 @@ class ComplexArray(Arithmetic):
     >>> from refnn.arithmetic.complex import ComplexArray
     >>> network = refnn.Network(refnn.Dense(1, 1), loss=refnn.SquaredError())
     >>> w = ComplexArray(np.array([2.0 + 1e-30j, 1.0]))
-    >>> network.loss(w, [[3.0]], [[5.0]]).elements.imag / 1e-30
+    >>> float(network.loss(w, [[3.0]], [[5.0]]).elements.imag / 1e-30)
     6.0
     """
 

@@ -54,8 +54,8 @@ class DualArray(Arithmetic, Generic[A]):
     >>> network = refnn.Network(refnn.Dense(1, 1), loss=refnn.SquaredError())
     >>> w, v = np.array([2.0, 1.0]), np.array([1.0, 0.0])
     >>> loss, gradient = network.loss_and_gradient(DualArray(w, v), [[3.0]], [[5.0]])
-    >>> loss.tangent, gradient.tangent
-    (array(6.), array([9., 3.]))
+    >>> float(loss.tangent), gradient.tangent
+    (9.0, array([9., 3.]))
     """
 
     value: A
