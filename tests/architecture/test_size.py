@@ -9,7 +9,7 @@ import tokenize
 from tests.project import PACKAGE
 
 READ_IN_ONE_SITTING = ("arrays", "checks", "activations", "losses", "layers", "network", "descent")
-LINES = 1200
+LINES = 1300
 
 
 def lines_of_code(text: str) -> int:
