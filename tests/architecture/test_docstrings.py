@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 import refnn
+from tests.architecture.source import CORE, core
 from tests.project import modules
 
 Definition = ast.ClassDef | ast.FunctionDef
@@ -50,7 +51,7 @@ def without_shape(tree: ast.Module) -> list[str]:
     texts = {name: ast.get_docstring(node) or "" for name, node in definitions(tree.body) if not is_overload(node)}
     complaints = []
     for name, parameters in arrays_asked_for(tree).items():
-        pointed = re.search(r"^ *(Parameters and errors are those of|As for) `(\w+)`", texts[name], re.MULTILINE)
+        pointed = re.search(r"^ *(Parameters and errors are those of|As for) `[\w.]+`", texts[name], re.MULTILINE)
         for parameter in sorted(parameters):
             stated = re.search(rf"^(?:\w+, )*{parameter}(?:, \w+)* : \(", texts[name], re.MULTILINE)
             if not stated and not pointed:
@@ -58,31 +59,27 @@ def without_shape(tree: ast.Module) -> list[str]:
     return complaints
 
 
-def parsed(module: str) -> ast.Module:
-    return ast.parse(modules()[module].read_text(encoding="utf-8"))
-
-
 @pytest.mark.parametrize("module", modules())
 def test_every_public_name_has_a_docstring(module: str) -> None:
-    tree = parsed(module)
+    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
     assert ast.get_docstring(tree)
     assert undocumented(tree) == []
 
 
-@pytest.mark.parametrize("module", modules())
+@pytest.mark.parametrize("module", CORE)
 def test_every_array_that_is_asked_for_has_a_shape(module: str) -> None:
-    assert without_shape(parsed(module)) == []
+    assert without_shape(core(module)) == []
 
 
 def test_the_functions_that_ask_for_arrays_are_found() -> None:
     assert (
-        arrays_asked_for(parsed("refnn.network")).items()
+        arrays_asked_for(core("network")).items()
         >= {
             "Network.loss_and_gradient": {"w", "x", "y"},
             "Network.predict": {"w", "x"},
         }.items()
     )
-    assert arrays_asked_for(parsed("refnn.descent"))["descend"] == {"w", "x", "y"}
+    assert arrays_asked_for(core("descent"))["descend"] == {"w", "x", "y"}
 
 
 def test_what_is_missing_is_caught() -> None:
