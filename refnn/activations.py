@@ -71,6 +71,11 @@ class Activation(ABC):
         return
 
     @property
+    def kinks(self) -> tuple[int, ...]:
+        """Where f has no derivative, whatever its parameters; nowhere, unless an activation says otherwise."""
+        return ()
+
+    @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """No parameters."""
         return {}
@@ -141,6 +146,11 @@ class Tanh(Activation):
 class ReLU(Activation):
     """f(z) = max(z, 0); at the kink z = 0 the derivative is taken as 0."""
 
+    @property
+    def kinks(self) -> tuple[int, ...]:
+        """The kink at 0."""
+        return (0,)
+
     def forward(self, parameters: tuple[A, ...], z: A) -> A:
         """f(z) = max(z, 0)."""
         return maximum(z, 0)
@@ -159,6 +169,11 @@ class LeakyReLU(Activation):
 
     def __post_init__(self) -> None:
         number("slope", self.slope)
+
+    @property
+    def kinks(self) -> tuple[int, ...]:
+        """The kink at 0."""
+        return (0,)
 
     def forward(self, parameters: tuple[A, ...], z: A) -> A:
         """f(z) = z for z > 0, else slope·z."""
@@ -184,6 +199,11 @@ class ELU(Activation):
 
     def __post_init__(self) -> None:
         number("alpha", self.alpha)
+
+    @property
+    def kinks(self) -> tuple[int, ...]:
+        """The kink at 0."""
+        return (0,)
 
     def forward(self, parameters: tuple[A, ...], z: A) -> A:
         """f(z) = z for z > 0, else alpha·(exp(z) − 1)."""

@@ -349,8 +349,8 @@ def fit(
     >>> history.stopped, history.parameters.round(3)
     ('epochs', array([2., 1.]))
     """
-    stop_below = -math.inf if stop_below is None else number("stop_below", stop_below)
-    patience = sys.maxsize if patience is None else count("patience", patience)
+    target = -math.inf if stop_below is None else number("stop_below", stop_below)
+    wait = sys.maxsize if patience is None else count("patience", patience)
     steps = descend(network, w, x, y, batches=batches, learning_rate=learning_rate, epochs=epochs, rule=rule, rng=rng)
     if progress is not None and not callable(progress):
         raise SettingError(
@@ -368,9 +368,9 @@ def fit(
             losses.append(network.loss(reached, x, y))
             if progress is not None:
                 progress(step.epoch + 1, epochs, losses[-1])
-            if losses[-1] < stop_below:
+            if losses[-1] < target:
                 return History(reached, tuple(losses), done, "target")
-            if len(losses) - 1 - int(np.argmin(losses)) >= patience:
+            if len(losses) - 1 - int(np.argmin(losses)) >= wait:
                 return History(reached, tuple(losses), done, "patience")
     except KeyboardInterrupt:
         return History(reached, tuple(losses), done, "interrupted")

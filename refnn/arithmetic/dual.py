@@ -55,7 +55,7 @@ class DualArray(Arithmetic, Generic[A]):
     >>> w, v = np.array([2.0, 1.0]), np.array([1.0, 0.0])
     >>> loss, gradient = network.loss_and_gradient(DualArray(w, v), [[3.0]], [[5.0]])
     >>> float(loss.tangent), gradient.tangent
-    (9.0, array([9., 3.]))
+    (6.0, array([9., 3.]))
     """
 
     value: A
