@@ -88,6 +88,11 @@ def _rounded(value: FloatArray, error: FloatArray, roundings: float = 1) -> Roun
     return RoundedArray(np.asarray(value), np.asarray(error + own))
 
 
+def _added(value: FloatArray, error: FloatArray) -> RoundedArray:
+    """A sum or difference, rounded once; unlike a product, it cannot underflow (Higham, problem 2.19)."""
+    return RoundedArray(value, error + float(np.finfo(value.dtype).eps) / 2 * np.abs(value, dtype=np.float64))
+
+
 def _magnitude(z: RoundedArray) -> FloatArray:
     return np.abs(z.value, dtype=np.float64)
 
@@ -103,8 +108,9 @@ def _divide(a: RoundedArray, b: RoundedArray) -> RoundedArray:
 
 def _matmul(a: RoundedArray, b: RoundedArray) -> RoundedArray:
     terms = a.shape[1]
+    underflow = terms * float(np.finfo(a.value.dtype).smallest_subnormal)
     passed = _magnitude(a) @ b.error + a.error @ (_magnitude(b) + b.error)
-    return _rounded(a.value @ b.value, passed + terms * a.unit * (_magnitude(a) @ _magnitude(b)))
+    return _rounded(a.value @ b.value, passed + terms * a.unit * (_magnitude(a) @ _magnitude(b)) + underflow)
 
 
 def _sum(operation: Any, z: RoundedArray) -> RoundedArray:
@@ -143,6 +149,12 @@ def _larger(operation: Any, a: RoundedArray, b: RoundedArray) -> RoundedArray:
     )
 
 
+def _within(z: RoundedArray, limit: int) -> RoundedArray:
+    """Cutting off brings no two numbers further apart, and beyond the limit none is left between them."""
+    error = np.where(np.abs(z.value) - z.error > limit, 0, np.minimum(z.error, 2 * limit))
+    return RoundedArray(arrays.within(z.value, limit), error)
+
+
 def _moves(operation: Any) -> Callable[..., RoundedArray]:
     return lambda z, *rest: RoundedArray(operation(z.value, *rest), operation(z.error, *rest))
 
@@ -153,8 +165,8 @@ def _bind(rule: Callable[..., RoundedArray], *first: Any) -> Callable[..., Round
 
 RoundedArray.rules = {
     np.negative: lambda a: RoundedArray(-a.value, a.error),
-    np.add: lambda a, b: _rounded(a.value + b.value, a.error + b.error),
-    np.subtract: lambda a, b: _rounded(a.value - b.value, a.error + b.error),
+    np.add: lambda a, b: _added(a.value + b.value, a.error + b.error),
+    np.subtract: lambda a, b: _added(a.value - b.value, a.error + b.error),
     np.multiply: _multiply,
     np.divide: _divide,
     np.matmul: _matmul,
@@ -162,7 +174,7 @@ RoundedArray.rules = {
     np.minimum: _bind(_larger, np.minimum),
     arrays.where_positive: _where_positive,
     arrays.log_softmax: _log_softmax,
-    arrays.within: lambda z, limit: RoundedArray(arrays.within(z.value, limit), z.error),
+    arrays.within: _within,
     arrays.split: lambda z, places: list(
         map(RoundedArray, arrays.split(z.value, places), arrays.split(z.error, places))
     ),
