@@ -1,0 +1,105 @@
+"""The complex step of every operation is its derivative; where the parts of a number are tiny or large as well."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from refnn import arrays
+from refnn.activations import GELU, Tanh
+from refnn.arithmetic.complex import ComplexArray
+from refnn.arithmetic.dual import DualArray
+from refnn.arithmetic.rounded import RoundedArray
+from refnn.arrays import Root
+from refnn.layers import Dense
+from refnn.losses import SoftmaxCrossEntropy
+from refnn.network import Network
+from tests.arithmetic.operations import CASES, OPERATIONS, arguments, name, parts, reals
+from tests.arithmetic.test_dual import derivative, outside
+from tests.definitions import M
+
+H = 1e-30
+PARTS = 10
+"""A complex operation errs at most by √2 γ₇ < 10 u (Higham 2002, lemma 3.5) where a real one errs by u; with an tiny
+imaginary part each part errs like the value and the tangent of a dual number."""
+
+every_operation = pytest.mark.parametrize("operation", sorted(OPERATIONS, key=name), ids=name)
+
+
+def stepped(z: Any, v: Any) -> ComplexArray:
+    """z + i·h·v."""
+    return ComplexArray(np.asarray(z + 1j * H * v, dtype=np.complex128))
+
+
+def test_the_table_covers_what_the_dual_numbers_do() -> None:
+    assert set(ComplexArray.rules) == OPERATIONS == set(DualArray.rules)
+
+
+@every_operation
+def test_the_step_is_the_derivative(operation: Any) -> None:
+    case, random = CASES[operation], np.random.default_rng(37)
+    z = arguments(case, random)
+    v = [random.normal(0, 1, a.shape) for a in z]
+    result = operation(*map(stepped, z, v), *case.rest)
+    rounded = operation(
+        *(DualArray(RoundedArray.exact(a), RoundedArray.exact(b)) for a, b in zip(z, v, strict=True)), *case.rest
+    )
+    for k, (computed, bound) in enumerate(zip(parts(result), parts(rounded), strict=True)):
+        values = parts(case.on_reals(*map(reals, z), *case.rest))[k]
+        assert outside(computed.elements.real, values, PARTS * bound.value.error) == []
+        # h·v is rounded once, and the result divided by h once more
+        once = 2.0**-52 * np.abs(bound.tangent.value)
+        if operation in (np.matmul, arrays.total, arrays.row_sums, arrays.column_sums, np.multiply, arrays.log_softmax):
+            once = once + 2.0**-52 * sum(np.abs(b).max() for b in v) * 15 * max(np.abs(a).max() + 1 for a in z)
+        assert outside(computed.elements.imag / H, derivative(case, z, v, k), PARTS * bound.tangent.error + once) == []
+
+
+@pytest.mark.parametrize("z", [-800.0, -40.0, -1e-8, -1e-300, 0.0, 1e-300, 1e-8, 40.0, 800.0, 1e300])
+@pytest.mark.parametrize(
+    "operation", [arrays.expit, arrays.softplus, arrays.sech_squared, np.tanh, arrays.erfc], ids=name
+)
+def test_smooth_functions_in_their_tails(operation: Any, z: float) -> None:
+    real = np.array([[z]])
+    bound = operation(DualArray(RoundedArray.exact(real), RoundedArray.exact(np.ones((1, 1)))))
+    h = 1e-200 if abs(z) < 1e-8 else H
+    computed = operation(ComplexArray(np.asarray(real + 1j * h, dtype=np.complex128))).elements
+    least = 100 * float(np.finfo(np.float64).smallest_subnormal)  # an underflow of the imaginary part counts 1/h times
+    true = CASES[operation].on_reals(reals(real))
+    assert outside(computed.real, true, PARTS * bound.value.error) == []
+    allowed = (PARTS + 1) * bound.tangent.error + least / h
+    if operation is arrays.sech_squared:  # its rule divides by (1 + exp(−2z))², whose imaginary part cancels near 0
+        allowed = allowed + 4 * 2.0**-53
+    assert outside(computed.imag / h, reals(bound.tangent.value), allowed) == []
+
+
+def test_log_softmax_of_tied_and_distant_logits() -> None:
+    z = np.array([[3.0, 3.0, -1e4], [1e300, 0.0, -1e300]])
+    log_p = arrays.log_softmax(stepped(z, np.zeros_like(z))).elements
+    assert abs(log_p[0, 0].real + float(M.log(2))) <= 2.0**-52
+    assert log_p[1].real.tolist() == [0, -1e300, -2e300]
+    assert (log_p.imag == 0).all()
+
+
+def test_the_gradient_of_a_network() -> None:
+    network, random = (
+        Network(Dense(3, 4), Tanh(), Dense(4, 2), GELU(), loss=SoftmaxCrossEntropy()),
+        np.random.default_rng(41),
+    )
+    w, v = random.normal(0, 1, network.size), random.normal(0, 1, network.size)
+    x, y = random.normal(0, 1, (5, 3)), [0, 1, 1, 0, 1]
+    step = network.loss(stepped(w, v), x, y).elements
+    bound = network.loss(DualArray(RoundedArray.exact(w), RoundedArray.exact(v)), x, y)
+    allowed = (PARTS + 2) * float(bound.tangent.error)
+    assert abs(step.imag / H - float(bound.tangent.value)) <= allowed
+    assert allowed < 1e-11 * abs(float(bound.tangent.value))
+
+
+def test_constants_are_real() -> None:
+    like = ComplexArray(np.zeros(2, np.complex128))
+    assert like.shape == (2,)
+    assert like.lift(2.5).elements == 2.5
+    assert like.lift(np.array([1.5, 2.0])).elements.dtype == np.complex128
+    assert like.lift(Root(Fraction(1, 4))).elements == 0.5
