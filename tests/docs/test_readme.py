@@ -69,6 +69,13 @@ def test_a_block_that_the_prompt_refuses_is_caught() -> None:
         Console().paste("for k in range(2):\n    k\nk\n")  # a prompt wants an empty line after the loop
 
 
+def test_its_links_into_the_tree_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", README.read_text(encoding="utf-8"))
+    inner = [link for link in links if not link.startswith("https://")]
+    assert inner
+    assert [link for link in inner if not (ROOT / link).is_file()] == []
+
+
 @pytest.mark.parametrize(("name", "last"), [("verify", "refnn verify"), ("tests", "pytest")])
 def test_continuous_integration_runs_the_commands_of_the_readme(name: str, last: str) -> None:
     bash = shutil.which("bash")
