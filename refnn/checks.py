@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import math
 import sys
+from collections.abc import Callable
 from fractions import Fraction
-from types import ModuleType, TracebackType
-from typing import Any, TypeAlias, final
+from types import ModuleType
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from refnn.arrays import Arithmetic, FloatArray
+from refnn.arrays import FloatArray
 from refnn.errors import DivergenceError, DTypeError, MissingExtraError, NonFiniteError, SettingError, ShapeError
 
 __all__ = [
     "RandomState",
-    "Representable",
     "all_finite",
     "as_array",
     "count",
@@ -27,11 +28,14 @@ __all__ = [
     "number",
     "positive",
     "real_array",
+    "representable",
     "shown",
 ]
 
 _LARGEST = sys.float_info.max
 _WIDTH = 80
+
+T = TypeVar("T")
 
 RandomState: TypeAlias = int | np.random.Generator | np.random.BitGenerator | np.random.SeedSequence
 
@@ -47,6 +51,8 @@ def shown(value: object) -> str:
 
 def as_array(name: str, value: object) -> np.ndarray:
     """`value` as NumPy reads it, of whatever dtype; what it cannot read is refused."""
+    if type(value) is np.ndarray:
+        return value
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -82,6 +88,8 @@ def real_array(name: str, value: object, dtype: np.dtype[Any]) -> FloatArray:
 
 def all_finite(array: FloatArray) -> bool:
     """Whether no element is NaN or infinite."""
+    if array.ndim == 0:
+        return math.isfinite(array)
     return np.count_nonzero(np.isfinite(array)) == array.size
 
 
@@ -103,14 +111,14 @@ def number(name: str, value: float | Fraction) -> float | Fraction:
     plain = value.item() if isinstance(value, (np.integer, np.floating)) else value  # float16 would overflow below
     real = isinstance(plain, (int, float, Fraction, np.longdouble)) and not isinstance(value, (bool, np.timedelta64))
     if not real or not -_LARGEST <= plain <= _LARGEST:
-        raise SettingError(f"{name} is {shown(value)}", f"{name} is a finite real number", f"Pass a finite {name}")
+        raise SettingError(f"{name} is {shown(value)}", f"{name} is a finite real number", "Pass a finite number")
     return value
 
 
 def positive(name: str, value: float | Fraction) -> float | Fraction:
     """`value`, if it is a positive finite real number, and positive as a float too."""
     if float(number(name, value)) <= 0:
-        raise SettingError(f"{name} is {shown(value)}", f"{name} is a positive number", f"Pass a {name} above 0")
+        raise SettingError(f"{name} is {shown(value)}", f"{name} is a positive number", "Pass a number above 0")
     return value
 
 
@@ -121,7 +129,7 @@ def count(name: str, value: int, *, least: int = 1) -> int:
         raise SettingError(
             f"{name} is {shown(value)}",
             f"{name} is a whole number of at least {least}",
-            f"Pass a {name} of {least} or more",
+            f"Pass {least} or more",
         )
     return int(value)
 
@@ -158,41 +166,41 @@ def extra(module: str, name: str, purpose: str) -> ModuleType:
         ) from error
 
 
-@final
-class Representable:
-    """A block in which a result beyond the range of its format raises `DivergenceError`, whatever NumPy is set to.
+@np.errstate(all="raise", under="ignore")
+def _raising(compute: Callable[..., T], *arguments: Any) -> T:
+    return compute(*arguments)
+
+
+def representable(
+    what: str,
+    compute: Callable[..., T],
+    *arguments: Any,
+    remedy: str = "Scale parameters or data",
+    step: int | None = None,
+) -> T:
+    """The result of ``compute(*arguments)``, or `DivergenceError` if a number leaves the range of its format.
 
     Parameters
     ----------
     what
-        What is computed in the block.
+        What is computed.
+    compute, *arguments
+        The function and its arguments.
     remedy
-        What to do if that fails.
+        What to do if it fails.
     step
         The number of the training step, if it is one.
     """
-
-    __slots__ = ("_state", "remedy", "step", "what")
-
-    def __init__(self, what: str, remedy: str = "Scale parameters or data", step: int | None = None) -> None:
-        self.what, self.remedy, self.step = what, remedy, step
-        self._state = np.errstate(all="raise", under="ignore")
-
-    def __enter__(self) -> None:
-        self._state.__enter__()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._state.__exit__(kind, error, at)
-        if isinstance(error, FloatingPointError):
-            diverged = DivergenceError(
-                self.what, f"a result is too large for its floating-point format ({error})", self.remedy
-            )
-            diverged.step = self.step
-            raise diverged from error
+    try:
+        return _raising(compute, *arguments)
+    except FloatingPointError as error:
+        diverged = DivergenceError(what, f"a result is too large for its floating-point format ({error})", remedy)
+        diverged.step = step
+        raise diverged from error
 
 
-def finite_result(result: Any) -> Any:
+def finite_result(result: T) -> T:
     """`result`, unless it is not finite: a sum in a BLAS thread may overflow without raising."""
-    if not isinstance(result, Arithmetic) and not all_finite(result):
+    if isinstance(result, np.ndarray) and not all_finite(result):
         raise FloatingPointError("overflow in a sum")
     return result

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnn.arrays import FloatArray, IntArray
-from refnn.checks import RandomState, Representable, count, finite_result, generator, instance, number, positive, shown
+from refnn.checks import RandomState, count, finite_result, generator, instance, number, positive, representable, shown
 from refnn.errors import DivergenceError, SettingError
 from refnn.network import Network
 from refnn.rules import GradientDescent, Rule
@@ -238,14 +238,25 @@ def _steps(
         for indices in batches.epoch(len(x), rng):
             rate = learning_rate(k) if callable(learning_rate) else learning_rate
             eta = float(positive(f"the learning rate of step {k}", rate))
-            some_x, some_labels = _samples(x, labels, indices, k)
-            with Representable(f"step {k} (epoch {epoch})", "Lower the learning rate, or scale the data", k):
-                _, loss, gradient, _ = network.differentiate(w, some_x, some_labels)  # forward, loss, backward
-                state, w = rule.step(state, w, gradient, eta)  # update: w := w − η ∇L(w)
-                finite_result(loss)
-                finite_result(w)
+            batch = _samples(x, labels, indices, k)
+            loss, gradient, state, w = representable(
+                f"step {k} (epoch {epoch})",
+                _update,
+                *(network, rule, state, w, *batch, eta),
+                remedy="Lower the learning rate, or scale the data",
+                step=k,
+            )
             yield Step(k, epoch, indices, eta, float(loss), _read_only(gradient), _read_only(w))
             k += 1
+
+
+def _update(
+    network: Network, rule: Rule[Any], state: Any, w: FloatArray, x: FloatArray, labels: FloatArray, eta: float
+) -> tuple[FloatArray, FloatArray, Any, FloatArray]:
+    """One step: forward, loss and backward; then the update, which for gradient descent is w := w − η ∇L(w)."""
+    _, loss, gradient, _ = network.differentiate(w, x, labels)
+    state, w = rule.step(state, w, gradient, eta)
+    return loss, gradient, state, finite_result(w)
 
 
 def _samples(x: FloatArray, labels: FloatArray, indices: IntArray, step: int) -> tuple[FloatArray, FloatArray]:

@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike, DTypeLike
 from refnn.arrays import A, Arithmetic, FloatArray, join, split
 from refnn.checks import (
     RandomState,
-    Representable,
     as_array,
     finite,
     finite_result,
     generator,
     instance,
     real_array,
+    representable,
     shown,
 )
 from refnn.errors import DTypeError, SettingError, ShapeError
@@ -74,6 +74,15 @@ class Network:
     ShapeError
         If the widths of neighbouring layers differ.
 
+    Attributes
+    ----------
+    layers, loss_function
+        What it was made of.
+    inputs, outputs
+        The width of the samples and of the outputs; None if any will do.
+    size
+        P, the number of parameters.
+
     Notes
     -----
     The vector w holds the parameters layer by layer, each row-major, for a dense layer the weight and then the bias.
@@ -94,6 +103,8 @@ class Network:
 
     layers: tuple[Layer, ...]
     loss_function: Loss
+    inputs: int | None = field(compare=False)
+    outputs: int | None = field(compare=False)
     size: int = field(compare=False)
     _places: tuple[tuple[slice, tuple[int, ...]], ...] = field(repr=False, compare=False)
     _of_layer: tuple[slice, ...] = field(repr=False, compare=False)
@@ -124,6 +135,8 @@ class Network:
         counts = accumulate((len(layer.shapes) for layer in layers), initial=0)
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "loss_function", loss)
+        object.__setattr__(self, "inputs", next((n for n in (layer.inputs for layer in layers) if n is not None), None))
+        object.__setattr__(self, "outputs", width)
         object.__setattr__(self, "size", ends[-1])
         object.__setattr__(self, "_places", tuple(zip(starmap(slice, pairwise(ends)), shapes, strict=True)))
         object.__setattr__(self, "_of_layer", tuple(starmap(slice, pairwise(counts))))
@@ -153,7 +166,7 @@ class Network:
 
     def value(self, w: A, x: A, labels: FloatArray) -> A:
         """The loss of a batch that has been checked, in any arithmetic."""
-        return self.loss_function.value(self.forward(self.parameters(w), x)[-1], labels)
+        return finite_result(self.loss_function.value(self.forward(self.parameters(w), x)[-1], labels))
 
     def differentiate(self, w: A, x: A, labels: FloatArray) -> tuple[A, A, A, A]:
         """The four things that one pass forward and one pass backward give, in any arithmetic: forward, loss, backward.
@@ -170,12 +183,8 @@ class Network:
         h = self.forward(p, x)
         loss, delta = self.loss_function.differentiate(h[-1], labels)
         gradients, delta = self.backward(p, h, delta)
-        return (
-            h[-1],
-            loss,
-            join(*gradients) if gradients else w,
-            delta,
-        )  # without parameters, w is empty, and so is this
+        gradient = join(*gradients) if gradients else -w  # without parameters, w is empty, and so is this
+        return h[-1], finite_result(loss), finite_result(gradient), delta
 
     # -------------------------------------------------------------------------------------------- what it is asked for
 
@@ -206,8 +215,8 @@ class Network:
             If an output leaves the range of the dtype.
         """
         w, x = self.check(w, x)
-        with Representable("the outputs"):
-            return _apart(self.forward(self.parameters(w), x)[-1], w, x)
+        outputs = representable("the outputs", lambda: finite_result(self.forward(self.parameters(w), x)[-1]))
+        return _apart(outputs, w, x)
 
     @overload
     def loss(self, w: F, x: object, y: ArrayLike) -> F: ...
@@ -239,8 +248,7 @@ class Network:
         """
         w, x = self.check(w, x)
         labels = self.check_targets(w, x, y)
-        with Representable("the loss"):
-            return _number(self.value(w, x, labels))
+        return _number(representable("the loss", self.value, w, x, labels))
 
     @overload
     def loss_and_gradient(self, w: F, x: object, y: ArrayLike) -> tuple[F, F]: ...
@@ -260,9 +268,8 @@ class Network:
         """
         w, x = self.check(w, x)
         labels = self.check_targets(w, x, y)
-        with Representable("the loss or its gradient"):
-            _, loss, gradient, _ = self.differentiate(w, x, labels)
-            return _number(loss), _apart(gradient, w)
+        _, loss, gradient, _ = representable("the loss or its gradient", self.differentiate, w, x, labels)
+        return _number(loss), gradient
 
     @overload
     def evaluate(self, w: F, x: object, y: ArrayLike) -> Evaluation[F, F]: ...
@@ -280,10 +287,9 @@ class Network:
         """
         w, x = self.check(w, x)
         labels = self.check_targets(w, x, y)
-        with Representable("the loss or its gradient"):
-            outputs, loss, gradient, delta = self.differentiate(w, x, labels)
-            input_gradient = self.layers[0].backward(self.parameters(w)[0], x, delta)
-            return Evaluation(_apart(outputs, w, x), _number(loss), _apart(gradient, w), _apart(input_gradient, w, x))
+        outputs, loss, gradient, delta = representable("the loss or its gradient", self.differentiate, w, x, labels)
+        input_gradient = representable("the input gradient", self.layers[0].backward, self.parameters(w)[0], x, delta)
+        return Evaluation(_apart(outputs, w, x), _number(loss), gradient, _apart(input_gradient, w, x))
 
     # ---------------------------------------------------------------------------------------- the vector of parameters
 
@@ -412,16 +418,6 @@ class Network:
 
     # -------------------------------------------------------------------------------------- what is asked of arguments
 
-    @property
-    def inputs(self) -> int | None:
-        """The width of the samples; None if any width will do."""
-        return next((layer.inputs for layer in self.layers if layer.inputs is not None), None)
-
-    @property
-    def outputs(self) -> int | None:
-        """The width of the outputs; None if that of the samples."""
-        return next((layer.outputs for layer in reversed(self.layers) if layer.outputs is not None), None)
-
     def check(self, w: Any, x: Any) -> tuple[Any, Any]:
         """W as a vector and x as rows, in one arithmetic and dtype, or an error that says what is wrong with them."""
         if isinstance(w, Arithmetic) and isinstance(x, Arithmetic) and type(w) is not type(x):
@@ -472,11 +468,7 @@ class Network:
 
 
 def _number(loss: Any) -> Any:
-    """A loss as a `float`, for plain floats."""
-    if isinstance(loss, Arithmetic):
-        return loss
-    number = float(loss)
-    return number if math.isfinite(number) else finite_result(loss)
+    return loss if isinstance(loss, Arithmetic) else float(loss)
 
 
 def _require_dtype(name: str, given: Any) -> np.dtype[Any]:
@@ -494,8 +486,7 @@ def _require_dtype(name: str, given: Any) -> np.dtype[Any]:
 
 
 def _apart(result: Any, *arguments: Any) -> Any:
-    """`result`, checked, and copied if it shares memory with an argument, as that of `Identity` does."""
-    finite_result(result)
+    """`result`, copied if it shares memory with an argument, as that of `Identity` does."""
     if isinstance(result, Arithmetic) or not any(np.may_share_memory(result, argument) for argument in arguments):
         return result
     return result.copy()
