@@ -166,8 +166,9 @@ def _ratio(value: FloatArray, bound: RoundedArray, stated: FloatArray, error: Fl
 
 
 def _ulps(value: FloatArray, stated: FloatArray) -> float:
-    difference = np.abs(np.subtract(value, stated, dtype=np.float64))
-    return float(np.max(difference / np.spacing(np.abs(value)), initial=0))
+    """The largest difference in units in the last place of the larger of the two."""
+    larger = np.maximum(np.abs(value), np.abs(stated).astype(value.dtype))
+    return float(np.max(np.abs(np.subtract(value, stated, dtype=np.float64)) / np.spacing(larger), initial=0))
 
 
 def _undecided(

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import importlib
+import sys
+
+import numpy as np
+import pytest
+
+import refnn
+from refnn import witnesses
+from refnn.arrays import A
+from refnn.witnesses import examine
+from tests.witnesses.cases import batch
+
+NETWORK = refnn.Network(refnn.Dense(3, 2), refnn.Tanh(), refnn.Dense(2, 5), loss=refnn.SoftmaxCrossEntropy())
+
+
+def verdicts(network: refnn.Network = NETWORK) -> dict[str, str]:
+    return {row.witness: row.verdict for row in examine(network, *batch(network))}
+
+
+def test_all_witnesses_agree_and_each_says_what_it_cannot_see() -> None:
+    heard: list[str] = []
+    rows = examine(NETWORK, *batch(NETWORK), progress=heard.append)
+    assert [row.witness for row in rows] == list(witnesses.ALL) == heard
+    for row in rows:
+        assert row.verdict == "agrees"
+        assert row.ratio is not None
+        assert 0 <= row.ratio <= 1
+        assert row.ulps is not None
+        assert row.seconds >= 0
+        assert "gradient, input gradient" in row.sees
+        assert len(row.blind_to) > 10
+    assert {row.witness for row in rows if row.sees.startswith("outputs, loss")} == set(witnesses.ALL) - {
+        "finite_difference"
+    }
+
+
+def test_every_module_of_a_witness_is_heard() -> None:
+    for name in witnesses.ALL:
+        module = importlib.import_module(f"refnn.witnesses.{name}")
+        assert callable(module.testify)
+        assert isinstance(module.BLIND_TO, str)
+
+
+def test_a_wrong_derivative_is_seen_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(self: refnn.Tanh, z: A) -> A:
+        return 1 - self.forward((), z)
+
+    monkeypatch.setattr(refnn.Tanh, "derivative", wrong)
+    assert set(verdicts().values()) == {"disagrees"}
+
+
+def test_a_factor_is_seen_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def doubled(self: refnn.Dense, parameters: tuple[A, ...], x: A, delta: A) -> tuple[A, ...]:
+        w, b = right(self, parameters, x, delta)
+        return w, 2 * b
+
+    right = refnn.Dense.gradient
+    monkeypatch.setattr(refnn.Dense, "gradient", doubled)
+    assert set(verdicts().values()) == {"disagrees"}
+
+
+def test_a_wrong_formula_is_seen_by_those_who_have_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tanh(2z), with the derivative that belongs to it: whoever runs the program finds nothing wrong."""
+
+    def steeper(_: refnn.Tanh, __: tuple[A, ...], z: A) -> A:
+        return right(refnn.Tanh(), (), 2 * z)
+
+    def its_slope(_: refnn.Tanh, z: A) -> A:
+        return 2 * slope(refnn.Tanh(), 2 * z)
+
+    right, slope = refnn.Tanh.forward, refnn.Tanh.derivative
+    monkeypatch.setattr(refnn.Tanh, "forward", steeper)
+    monkeypatch.setattr(refnn.Tanh, "derivative", its_slope)
+    own = {"textbook", "symbolic"}
+    assert verdicts() == {name: "disagrees" if name in own else "agrees" for name in witnesses.ALL}
+
+
+def test_without_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sympy", None)
+    monkeypatch.setitem(sys.modules, "mpmath", None)
+    never_seen = refnn.Network(
+        refnn.Dense(2, 1), refnn.LeakyReLU(0.123), loss=refnn.SquaredError()
+    )  # nothing is cached
+    rows = {row.witness: row for row in examine(never_seen, *batch(never_seen))}
+    for name in ("textbook", "symbolic"):
+        assert rows[name].verdict == "not installed"
+        assert "pip install 'refnn[symbolic]'" in rows[name].note
+        assert rows[name].ratio is None
+        assert rows[name].sees == "nothing"
+    assert rows["forward_mode"].verdict == "agrees"
+
+
+def test_what_is_beyond_a_witness_is_not_run() -> None:
+    network = refnn.Network(refnn.Dense(1, 1), refnn.ReLU(), loss=refnn.SquaredError())
+    rows = {row.witness: row for row in examine(network, [2.0, 0.0], [[0.0]], [1.0])}
+    assert rows["finite_difference"].verdict == "not run"
+    assert "kink" in rows["finite_difference"].note
+    assert rows["forward_mode"].verdict == "agrees"
+
+
+def test_single_precision() -> None:
+    w, x, y = batch(NETWORK)
+    rows = examine(NETWORK, w.astype(np.float32), x.astype(np.float32), y)
+    assert {row.verdict for row in rows} == {"agrees"}
+    assert all(
+        row.ulps is not None and row.ulps < 1000 for row in rows
+    )  # ulps of float32; of float64 they would be 2²⁹ as many
+
+
+def test_elements_that_the_bounds_say_nothing_of_are_counted() -> None:
+    """A sum that cancels to less than its rounding error: 0.1 + 0.2 − 0.3."""
+    network = refnn.Network(refnn.Dense(1, 1), loss=refnn.InnerProduct())
+    rows = examine(network, [1.0, 0.0], [[1.0], [1.0], [1.0]], [0.1, 0.2, -0.3])
+    by_name = {row.witness: row for row in rows}
+    assert by_name["forward_mode"].note == "2 of 2 gradient elements are smaller than their bound"
+    assert by_name["forward_mode"].verdict == "agrees"
+
+
+def test_no_parameters() -> None:
+    network = refnn.Network(refnn.Tanh(), loss=refnn.SquaredError())
+    assert set(verdicts(network).values()) == {"agrees"}
