@@ -1,0 +1,144 @@
+"""What a gradient is: the slopes along the axes, and the steepest of all slopes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, event, given
+from hypothesis import strategies as st
+
+from refnn import Dense, Network, SquaredError, Tanh, activations, losses
+from refnn.arithmetic.rounded import RoundedArray
+from refnn.arrays import FloatArray
+from refnn.testing import Case, cases, networks, ordinary_values
+from tests.laws.measures import difference, examples
+
+EPS = float(np.finfo(float).eps)
+ORDINARY = ordinary_values()
+EVERY_PAIR = [
+    pytest.mark.parametrize("loss", losses.ALL),
+    pytest.mark.parametrize("activation", activations.ALL),
+]
+
+
+def narrow(activation: type[activations.Activation], loss: type[losses.Loss]) -> Any:
+    """Small cases of an activation and a loss."""
+    return cases(networks(depth=2, widths=(1, 2, 3, 5), activations=[activation], losses=[loss]), batch_values=ORDINARY)
+
+
+def isolates(network: Network, w: FloatArray, j: int, partial: float, error: float, x: Any, y: Any) -> bool:
+    """Assert that `partial` is the slope of L as a function of w[j] alone; False if it has a kink there."""
+    slope = difference(network, w, np.eye(len(w))[j], x, y)
+    if slope is None:
+        return False
+    assert abs(slope.value - partial) <= slope.error + error
+    return True
+
+
+def steepest(network: Network, w: FloatArray, g: FloatArray, error: FloatArray, u: FloatArray, x: Any, y: Any) -> bool:
+    """Assert that the slope along u, of length 1, is at most ‖g‖, and along g/‖g‖ is ‖g‖; False if there is a kink.
+
+    A computed unit vector is as long as 1 to within P + 3 roundings: P products and sums, a root and a quotient.
+    """
+    norm = float(np.sqrt(g @ g))
+    along_u, along_g = (difference(network, w, v / np.sqrt(v @ v), x, y) for v in (u, g))
+    if along_u is None or along_g is None:
+        return False
+    slack = (len(w) + 3) * EPS * norm + float(np.sqrt(error @ error))
+    assert abs(along_u.value) <= norm + slack + along_u.error
+    assert abs(along_g.value - norm) <= slack + along_g.error
+    return True
+
+
+@pytest.mark.parametrize("loss", losses.ALL)
+@pytest.mark.parametrize("activation", activations.ALL)
+def test_each_partial_derivative_isolates_one_variable(
+    activation: type[activations.Activation], loss: type[losses.Loss]
+) -> None:
+    decided = []
+
+    @examples(0.2)
+    @given(narrow(activation, loss), st.randoms(use_true_random=False))
+    def law(case: Case, random: Any) -> None:
+        network, w, x, y = case
+        _, gradient = network.loss_and_gradient(RoundedArray.exact(w), x, y)
+        for j in random.sample(range(network.size), 3):
+            partial, error = float(gradient.value[j]), float(gradient.error[j])
+            decided.append(isolates(network, w, j, partial, error, x, y))
+
+    law()
+    assert any(decided)
+
+
+@pytest.mark.parametrize("loss", losses.ALL)
+@pytest.mark.parametrize("activation", activations.ALL)
+def test_no_slope_exceeds_the_length_of_the_gradient_and_along_it_is_that(
+    activation: type[activations.Activation], loss: type[losses.Loss]
+) -> None:
+    decided = []
+
+    @examples(0.2)
+    @given(narrow(activation, loss), st.randoms(use_true_random=False))
+    def law(case: Case, random: Any) -> None:
+        network, w, x, y = case
+        _, gradient = network.loss_and_gradient(RoundedArray.exact(w), x, y)
+        assume(gradient.value.any())
+        u = np.array([random.gauss(0, 1) for _ in w])
+        assume(u.any())
+        found = steepest(network, w, gradient.value, gradient.error, u, x, y)
+        event(f"smooth: {found}")
+        decided.append(found)
+
+    law()
+    assert any(decided)
+
+
+# ------------------------------------------------------------------------------------------ the checker sees its faults
+
+NETWORK = Network(Dense(3, 3), Tanh(), Dense(3, 2), loss=SquaredError())
+W = np.sin(np.arange(1.0, NETWORK.size + 1))
+X, Y = np.cos(np.arange(15.0)).reshape(5, 3), np.sin(np.arange(10.0)).reshape(5, 2)
+G = NETWORK.loss_and_gradient(W, X, Y)[1]
+NO_ERROR = np.zeros_like(W)
+
+
+def faulty_gradients() -> dict[str, FloatArray]:
+    transposed = G.copy()
+    NETWORK.unpack(transposed)["0.weight"][:] = NETWORK.unpack(G)["0.weight"].T
+    without_bias = G.copy()
+    NETWORK.unpack(without_bias)["2.bias"][:] = 0
+    return {
+        "scale": 5 * G,
+        "a thousandth": 1.001 * G,
+        "sign": -G,
+        "transposed": transposed,
+        "no bias": without_bias,
+    }
+
+
+@pytest.mark.parametrize("fault", faulty_gradients())
+def test_a_faulty_gradient_is_not_the_steepest_slope(fault: str) -> None:
+    assert steepest(NETWORK, W, G, NO_ERROR + EPS, W, X, Y)
+    with pytest.raises(AssertionError):
+        steepest(NETWORK, W, faulty_gradients()[fault], NO_ERROR + EPS, G, X, Y)
+
+
+@pytest.mark.parametrize("fault", faulty_gradients())
+def test_a_faulty_partial_derivative_is_seen(fault: str) -> None:
+    wrong = faulty_gradients()[fault]
+    j = int(np.argmax(abs(wrong - G)))
+    assert isolates(NETWORK, W, j, float(G[j]), EPS, X, Y)
+    with pytest.raises(AssertionError):
+        isolates(NETWORK, W, j, float(wrong[j]), EPS, X, Y)
+
+
+def test_the_slope_along_any_unit_vector_by_hand() -> None:
+    # L = ½(3w₀ + w₁ − 5)² at (2, 1): the residual is 2, the gradient (6, 2), its length √40.
+    network = Network(Dense(1, 1), loss=SquaredError())
+    slope = difference(network, np.array([2.0, 1.0]), np.array([0.6, 0.8]), [[3.0]], [[5.0]])
+    assert slope is not None
+    assert abs(slope.value - (6 * 0.6 + 2 * 0.8)) <= slope.error + EPS * 8
+    assert slope.value < math.sqrt(40)
