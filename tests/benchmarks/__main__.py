@@ -1,6 +1,6 @@
 """What refnn costs, as ratios that are measured interleaved in one run: ``python -m tests.benchmarks``.
 
-On a busy machine NumPy's threads wait for each other; ``OPENBLAS_NUM_THREADS=1`` in the environment steadies the ratios.
+On a busy machine NumPy's threads wait for each other; ``OPENBLAS_NUM_THREADS=1`` in the environment steadies them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.benchmarks.hand_written import hand_written, network
 
 SMALL, LARGE = (4, 8, 3), (784, 128, 64, 10)
 BATCH = 64
-ROUNDS = 401
+ROUNDS = 201
 SECONDS = 0.002  # of each side in a round: long against the clock, short against what else the machine does
 PROCESSES = 15
 
