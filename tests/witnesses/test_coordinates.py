@@ -6,7 +6,7 @@ import pytest
 import refnn
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.witnesses.coordinates import along_each, in_double
-from tests.witnesses.cases import ORDERS, batch
+from tests.witnesses.networks import ORDERS, batch
 
 
 @pytest.mark.parametrize("layers", ORDERS.values(), ids=ORDERS.keys())

@@ -10,7 +10,7 @@ import pytest
 import refnn
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.witnesses import NotRunError, complex_step, finite_difference, forward_mode
-from tests.witnesses.cases import ORDERS, batch, forbid_backward
+from tests.witnesses.networks import ORDERS, batch, forbid_backward
 
 WITNESSES = (finite_difference, complex_step, forward_mode)
 
