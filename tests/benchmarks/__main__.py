@@ -79,7 +79,11 @@ def arithmetics() -> Iterator[Row]:
         rng = np.random.default_rng(0)
         w = subject.initial_parameters(rng=rng)
         x, y = rng.normal(size=(BATCH, widths[0])), rng.integers(0, widths[-1], size=BATCH)
-        for other in (DualArray(w, np.ones_like(w)), ComplexArray(w + 1e-30j), RoundedArray.exact(w)):
+        for other in (
+            DualArray(w, np.ones_like(w)),
+            ComplexArray(np.asarray(w + 1e-30j, np.complex128)),
+            RoundedArray.exact(w),
+        ):
             measured = ratio(lambda: subject.evaluate(other, x, y), lambda: subject.evaluate(w, x, y))  # noqa: B023
             yield Row(f"evaluate {name(widths)} on {type(other).__name__}, over floats", measured, None, "x")
 
