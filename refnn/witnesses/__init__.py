@@ -11,7 +11,7 @@ import importlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, final
+from typing import Literal, NamedTuple, TypeAlias, cast, final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -175,9 +175,7 @@ def _undecided(
     ours: Evaluation[FloatArray, float], bounds: Evaluation[RoundedArray, RoundedArray], testimony: Testimony
 ) -> str:
     """How many gradient elements are as small as what they may be off, so that a zero would pass for them."""
-    stated = testimony.errors.gradient
-    if stated is None:
-        return ""
+    stated = cast(FloatArray, testimony.errors.gradient)  # every witness states the gradient
     undecided = np.abs(ours.gradient) <= bounds.gradient.error + stated
     count = int(np.count_nonzero(undecided & (ours.gradient != 0)))
     return f"{count} of {undecided.size} gradient elements are smaller than their bound" if count else ""
