@@ -123,7 +123,7 @@ class Loss(ABC):
         return finite("y", targets)
 
     def targets(self, like: A, labels: FloatArray) -> A:
-        """The checked targets in the arithmetic of `like`, as `value` and `derivative` take them."""
+        """The checked targets in the arithmetic of `like`, as `terms` and `derivative` take them."""
         return constant(like, labels)
 
     @final
