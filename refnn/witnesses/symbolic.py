@@ -9,7 +9,8 @@ Notes
 -----
 *Rounding.* The bound is Wilkinson's running one: with unit roundoff u, an operation passes on the errors of its
 arguments and adds u times its result. mpmath's functions are taken to be within 4 u of theirs. Nothing is left out: the
-products of errors are kept, and a function whose argument is too uncertain for its bound gives an infinite one.
+products of errors are kept, and a function whose argument is too uncertain for its bound gives an infinite one. (The
+bounds are rounded themselves, by parts of 1e-50; that the result is at last rounded up to a float covers it.)
 
 *Kinks.* ``if_positive(z, a, b)`` is a function of SymPy that is differentiated piece by piece, like its ``Piecewise``
 (which would take minutes to look for simpler conditions where kinks are nested). At the kink itself the second piece
@@ -245,17 +246,18 @@ class _Running:
         error = (self.error + abs(quotient) * other.error) / least if least > 0 else math.inf
         return self.rounded(quotient, error)
 
-    def __rsub__(self, other: int) -> _Running:
+    def __rsub__(self, other: Any) -> _Running:
         return _number(other) - self
 
-    def __rtruediv__(self, other: int) -> _Running:
+    def __rtruediv__(self, other: Any) -> _Running:
         return _number(other) / self
 
     def __pow__(self, power: int) -> _Running:
-        product = functools.reduce(operator.mul, [self] * abs(power), _number(1))
-        return product if power > 0 else _number(1) / product
+        product: _Running = functools.reduce(operator.mul, [self] * abs(power))
+        return product if power > 0 else 1 / product
 
-    __radd__, __rmul__ = __add__, __mul__
+    __radd__ = __add__
+    __rmul__ = __mul__
 
 
 def _number(value: Any) -> _Running:
@@ -292,7 +294,7 @@ def _running() -> Namespace:
 
     def if_positive(z: _Running, a: Any, b: Any) -> _Running:
         a, b = _number(a), _number(b)
-        chosen = a if z.value > 0 else b
+        chosen: _Running = a if z.value > 0 else b
         if z.error == 0 or abs(z.value) > z.error:
             return chosen
         return _Running(chosen.value, abs(a.value - b.value) + a.error + b.error, unit)

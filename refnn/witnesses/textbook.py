@@ -46,6 +46,7 @@ from typing import Any, NamedTuple, TypeAlias, final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from refnn.arrays import Arithmetic
 from refnn.checks import extra
 from refnn.layers import Layer
 from refnn.losses import Loss
@@ -284,17 +285,19 @@ class Case(NamedTuple):
 def read(network: Network, w: ArrayLike, x: ArrayLike, y: ArrayLike) -> Case:
     """What is asked, or an error if it does not fit, or the text lacks a definition."""
     loss = network.loss_function
-    for layer in network.layers:
-        if type(layer).__name__ not in {"Dense", *ACTIVATIONS}:
-            raise _undefined(f"the layer {layer}")
-    if type(loss).__name__ not in LOSSES:
-        raise _undefined(f"the loss {loss}")
+    homes = {"refnn.layers", "refnn.activations", "refnn.losses"}
+    for part in (*network.layers, loss):
+        kind = type(part)  # a class of somebody else's may have the same name and mean something else
+        if kind.__module__ not in homes or kind.__name__ not in {"Dense", *ACTIVATIONS, *LOSSES}:
+            raise NotRunError(
+                f"the network has {part}", "the textbook's text does not define it", "Use another witness"
+            )
+    if isinstance(w, Arithmetic) or isinstance(x, Arithmetic):
+        raise NotRunError("w or x is of another arithmetic", "a witness is asked about floats", "Pass NumPy arrays")
     checked_w, checked_x = network.check(w, x)
     labels = network.check_targets(checked_w, checked_x, y).tolist()
     if type(loss).__name__ == "SoftmaxCrossEntropy" and np.ndim(y) == 1:
         labels = [[float(c == k) for c in range(len(labels[0]))] for k in np.asarray(y)]
-    if divisor(FLOATS, loss, labels) == 0:
-        raise NotRunError("the class weights of these targets sum to 0", "the loss is 0/0", "Use reduction='mean'")
     return Case(checked_w.tolist(), checked_x.tolist(), labels)
 
 
@@ -314,10 +317,6 @@ def nested(layers: Sequence[Any], w: Iterator[Number]) -> list[list[Any]]:
         else []
         for layer in layers
     ]
-
-
-def _undefined(what: str) -> NotRunError:
-    return NotRunError(f"the network has {what}", "the textbook's text does not define it", "Use another witness")
 
 
 # ---------------------------------------------------------------------------------------------------------- testimony
@@ -347,7 +346,7 @@ def testify(
     Returns
     -------
     Testimony
-        The values, correctly rounded wherever the errors are not infinite (see *Kinks* above).
+        The floats next to numbers that are known to about 60 digits; at kinks (see above) the errors are infinite.
 
     Raises
     ------
@@ -466,7 +465,7 @@ def _bounds(
             e = g * e + (len(p[0]) + 3) * unit * (g * a + 1 + max(map(abs, p[1])))  # one rounding for each operation
             d1, d2 = max(g * d1, a), g * d2
         else:
-            steepest = 2 * max([m.number(1), *(abs(m.number(v)) for v in _settings(layer))])
+            steepest = _steepest(m, layer)
             if _has_kink(m, layer, steepest):
                 reach = step * d1 + 2 * e
                 for n, sample in enumerate(h):
@@ -480,20 +479,26 @@ def _bounds(
                 "Scale parameters or data",
             )
     outputs, t = len(h[0][-1]), max(sum(map(abs, row)) for row in aims)
-    size = 1 + _largest(h, len(network.layers)) + t
-    r, s = 2 * outputs * (1 + size), 2 * outputs * (1 + t)
-    e_loss = r * e + (64 + len(h)) * outputs**2 * unit * size * size  # the sum over the samples included
-    slope_change = r * d2 + s * d1 * d1
-    return _Bounds(e, e_loss, step / 2 * slope_change + 3 * e_loss / step + len(h) * unit * r * d1, kinks)
+    z = 1 + _largest(h, len(network.layers))
+    r, s = _loss_slopes(outputs, z, t)
+    e_loss = r * e + (64 + len(h)) * outputs**2 * unit * (z + t) * (z + t)  # the sum over the samples included
+    quotient = step / 2 * (r * d2 + s * d1 * d1) + 3 * e_loss / step + len(h) * unit * r * d1
+    return _Bounds(e, e_loss, quotient, kinks)
 
 
 def _largest(h: list[list[list[Number]]], k: int) -> Number:
     return max(abs(z) for sample in h for z in sample[k])
 
 
-def _settings(layer: Any) -> list[float]:
-    """An activation's own parameters."""
-    return [getattr(layer, field.name) for field in dataclasses.fields(layer)]
+def _steepest(m: Namespace, layer: Any) -> Number:
+    """A bound B on abs(σ′) and abs(σ″) wherever they exist."""
+    settings = [m.number(getattr(layer, field.name)) for field in dataclasses.fields(layer)]
+    return 2 * max([m.number(1), *map(abs, settings)])
+
+
+def _loss_slopes(outputs: int, z: Number, t: Number) -> tuple[Number, Number]:
+    """The bounds R and S on the slopes of every loss, for abs(z_c) of at most z and Σ_c abs(t_c) of at most t."""
+    return 2 * outputs * (1 + z + t), 2 * outputs * (1 + t)
 
 
 def _has_kink(m: Namespace, layer: Layer, steepest: Number) -> bool:
