@@ -1,0 +1,360 @@
+"""The command line: ``refnn verify`` and ``refnn train``; also ``python -m refnn``.
+
+Exit codes: 0 everything agrees, 1 something disagrees or training diverged, 2 bad usage or input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import refnn
+from refnn.checks import count, extra
+from refnn.errors import DivergenceError, RefnnError
+
+if TYPE_CHECKING:
+    from refnn.datasets import Dataset
+    from refnn.network import Network
+    from refnn.report.verification import Narrator, Settings, Verification
+
+__all__ = ["main"]
+
+AGREES, DISAGREES, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+VERIFY_HELP = """\
+Train a network on real data by all three variants of gradient descent (full batch, single sample, mini-batch), from
+the same parameters, and hold its gradient against every witness before and after. Prints a table, and writes a folder
+with plots: open its index.html. Without --data, the data are Fisher's irises."""
+
+VERIFY_EXAMPLES = """\
+examples:
+  refnn verify
+  refnn verify --data houses.csv --target price --report houses-report
+  refnn verify --data patients.csv --target outcome --kind classes --hidden 5 --epochs 30
+  refnn verify --json --quiet > result.json
+
+exit codes:
+  0 everything agrees; 1 a witness disagrees, or training diverged; 2 bad usage or input; 130 interrupted"""
+
+TRAIN_HELP = """\
+Train a network on a table by one variant of gradient descent, and save its weights. Ctrl-C stops training and saves
+what was reached. Without --data, the data are Fisher's irises."""
+
+TRAIN_EXAMPLES = """\
+examples:
+  refnn train --epochs 20
+  refnn train --data houses.csv --target price --variant mini --save weights.npz
+  refnn train --data patients.csv --target outcome --kind classes --patience 10 --epochs 1000
+
+exit codes:
+  0 trained; 1 training diverged, nothing is saved; 2 bad usage or input; 130 interrupted, what was reached is saved"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, and return its exit code.
+
+    Parameters
+    ----------
+    arguments
+        The words after ``refnn``; those of the process if not given.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return BAD_INPUT
+    try:
+        return int(options.command(options))
+    except RefnnError as error:
+        _complain(f"{type(error).__name__}: {error}")
+        return DISAGREES if isinstance(error, DivergenceError) else BAD_INPUT
+    except KeyboardInterrupt:
+        _complain("interrupted; nothing was written")
+        return INTERRUPTED
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - this is the command line
+
+
+def _complain(text: str) -> None:
+    print(f"refnn: {text}", file=sys.stderr, flush=True)  # noqa: T201 - likewise
+
+
+# ------------------------------------------------------------------------------------------------------------- parsing
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="refnn",
+        description="A reference implementation of the feed-forward neural network, whose gradients you can believe.",
+        epilog="Begin with: refnn verify",
+    )
+    parser.add_argument("--version", action="version", version=f"refnn {refnn.__version__}")
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    verify = _command(commands, "verify", "train on real data and check every gradient", VERIFY_HELP, VERIFY_EXAMPLES)
+    verify.add_argument(
+        "--report", metavar="DIR", default="refnn-report", help="the folder to write (default: %(default)s)"
+    )
+    verify.set_defaults(command=lambda options: _verify(options, verify))
+    train = _command(commands, "train", "train and save the weights", TRAIN_HELP, TRAIN_EXAMPLES)
+    train.add_argument(
+        "--variant",
+        choices=("full", "single", "mini"),
+        default="mini",
+        help="samples in each step: all, one, or a mini-batch (default: %(default)s)",
+    )
+    train.add_argument("--stop-below", type=float, metavar="LOSS", help="stop once the loss is below this")
+    train.add_argument(
+        "--patience", type=int, metavar="EPOCHS", help="stop once the loss has reached no new minimum for so long"
+    )
+    train.add_argument("--save", metavar="FILE", help="write the weights to this .npz file")
+    train.set_defaults(command=lambda options: _train(options, train))
+    return parser
+
+
+def _command(commands: Any, name: str, summary: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """A command with the options that all commands share."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument("--data", metavar="FILE", help="a CSV file with a header row; all its columns are used")
+    data.add_argument("--target", metavar="COLUMN", help="the column to predict: its name, or its position from 0")
+    data.add_argument(
+        "--kind",
+        choices=("classes", "numbers"),
+        help="what the target holds (default: text is classes, numbers are numbers)",
+    )
+    training = parser.add_argument_group("network and training")
+    training.add_argument("--hidden", type=int, default=8, metavar="N", help="hidden units (default: %(default)s)")
+    training.add_argument(
+        "--activation",
+        choices=tuple(_activations()),
+        default="tanh",
+        metavar="NAME",
+        help=f"one of {', '.join(_activations())} (default: %(default)s)",
+    )
+    training.add_argument(
+        "--epochs", type=int, default=100, metavar="N", help="passes over all samples (default: %(default)s)"
+    )
+    training.add_argument(
+        "--learning-rate", type=float, default=0.1, metavar="RATE", help="the step size (default: %(default)s)"
+    )
+    training.add_argument(
+        "--batch-size", type=int, default=16, metavar="N", help="samples in a mini-batch (default: %(default)s)"
+    )
+    training.add_argument("--seed", type=int, default=0, metavar="N", help="for all randomness (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print JSON on standard output, and nothing else there")
+    parser.add_argument("--quiet", action="store_true", help="print no progress and no tables, only the outcome")
+    return parser
+
+
+def _activations() -> dict[str, Callable[[], Any]]:
+    return {activation.__name__.lower(): activation for activation in refnn.activations.ALL}
+
+
+def _data(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Dataset:
+    from refnn import datasets
+
+    if options.data is None:
+        if options.target is not None or options.kind is not None:
+            parser.error("--target and --kind describe a file: pass --data FILE too")
+        return datasets.iris()
+    if options.target is None:
+        parser.error("--target is needed with --data: the name of the column to predict")
+    return datasets.load_csv(options.data, options.target, options.kind)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from refnn.report.verification import Settings
+
+    return Settings(
+        hidden=options.hidden,
+        activation=_activations()[options.activation](),
+        epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        batch_size=options.batch_size,
+        seed=options.seed,
+    )
+
+
+# -------------------------------------------------------------------------------------------------------------- verify
+
+
+def _verify(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    for package in ("rich", "matplotlib"):
+        extra(package, "report", "refnn verify")
+    from refnn.report import folder
+    from refnn.report.verification import verify
+
+    folder.check_folder(options.report)
+    settings, data = _settings(options), _data(options, parser)
+    with _progress(shown=not options.quiet) as narrator:
+        verification = verify(data, settings, narrator)
+        narrator("plots", 0)
+        page = folder.write(verification, options.report)
+        narrator("plots", 1)
+    if options.json:
+        _say(folder.as_text(verification.as_json()).rstrip("\n"))
+    else:
+        _print_verification(verification, tables=not options.quiet)
+        _say(f"Report: {page}")
+    return AGREES if verification.agrees else DISAGREES
+
+
+def _print_verification(verification: Verification, *, tables: bool) -> None:
+    from refnn.report import tables as table
+
+    if tables:
+        from rich.console import Console
+
+        console = Console(highlight=False)
+        data = verification.data
+        _say(f"refnn {refnn.__version__}: {data.name}, {len(data.x)} samples, {data.x.shape[1]} features, {data.kind}")
+        _say(verification.network.describe() + "\n")
+        console.print(table.witness_table(verification.moments))
+        for title, lines in (
+            ("What each witness compared, and cannot see", table.blind_spots(verification.moments)),
+            ("Remarks", table.notes(verification.moments)),
+        ):
+            if lines:
+                _say(
+                    "\n".join([f"{title}:", *(_hanging(f"{name}: {text}", console.width) for name, text in lines), ""])
+                )
+        console.print(table.training_table(verification))
+    _say(table.verdict(verification))
+
+
+def _hanging(text: str, width: int) -> str:
+    return textwrap.fill(text, width, initial_indent="  ", subsequent_indent="      ")
+
+
+@contextlib.contextmanager
+def _progress(*, shown: bool) -> Iterator[Narrator]:
+    """A narrator that shows a bar for each part of the work on standard error, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def narrator(what: str, done: float) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=1)
+            progress.update(tasks[what], completed=done)
+
+        yield narrator
+
+
+# --------------------------------------------------------------------------------------------------------------- train
+
+
+def _train(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    from refnn import storage
+    from refnn.descent import fit
+    from refnn.report.measure import accuracy
+    from refnn.report.verification import jsonable, network_for
+
+    settings = _settings(options)
+    if options.save is not None:
+        storage.check_destination(options.save)
+    if options.patience is not None:
+        count("patience", options.patience)
+    raw = _data(options, parser)
+    data = raw.standardised()
+    network = network_for(data, settings)
+    variants = dict(zip(("full", "single", "mini"), settings.variants().values(), strict=True))
+
+    def progress(epoch: int, epochs: int, loss: float) -> None:
+        if not (options.quiet or options.json):
+            _say(f"epoch {epoch}/{epochs}  loss {loss:.6g}")
+
+    begin = time.perf_counter()
+    history = fit(
+        network,
+        network.initial_parameters(rng=settings.seed),
+        data.x,
+        data.y,
+        batches=variants[options.variant],
+        learning_rate=settings.learning_rate,
+        epochs=settings.epochs,
+        rng=settings.seed,
+        stop_below=options.stop_below,
+        patience=options.patience,
+        progress=progress,
+    )
+    outcome = {
+        "format": "refnn training",
+        "refnn": refnn.__version__,
+        "data": data.name,
+        "variant": options.variant,
+        "stopped": history.stopped,
+        "steps": history.steps,
+        "seconds": time.perf_counter() - begin,
+        "losses": history.losses,
+        "accuracy": accuracy(network, history.parameters, data.x, data.y) if data.kind == "classes" else None,
+        "saved": options.save,
+    }
+    if options.save is not None:
+        _save(options.save, network, history.parameters, raw, outcome)
+    if options.json:
+        _say(json.dumps(jsonable(outcome), allow_nan=False))
+    else:
+        _say(_summary(outcome))
+    return INTERRUPTED if history.stopped == "interrupted" else AGREES
+
+
+def _save(path: str, network: Network, w: refnn.arrays.FloatArray, raw: Dataset, outcome: dict[str, Any]) -> None:
+    """The weights, with what is needed to use them on new samples."""
+    from refnn.datasets import standardise
+    from refnn.report.verification import jsonable
+    from refnn.storage import save_parameters
+
+    _, mean, scale = standardise(raw.x)
+    _, target_mean, target_scale = standardise(raw.y[:, None])
+    numbers = raw.kind == "numbers"
+    save_parameters(
+        path,
+        network,
+        w,
+        features=list(raw.feature_names),
+        feature_mean=jsonable(mean),
+        feature_scale=jsonable(scale),
+        classes=raw.class_names,
+        target_mean=float(target_mean[0]) if numbers else None,
+        target_scale=float(target_scale[0]) if numbers else None,
+        provenance=raw.provenance,
+        stopped=outcome["stopped"],
+        steps=outcome["steps"],
+        loss=outcome["losses"][-1],
+    )
+
+
+def _summary(outcome: dict[str, Any]) -> str:
+    why = {
+        "epochs": "All epochs done",
+        "target": "The loss is low enough",
+        "patience": "The loss no longer falls",
+        "interrupted": "Interrupted",
+    }[outcome["stopped"]]
+    share = "" if outcome["accuracy"] is None else f", accuracy {100 * outcome['accuracy']:.1f} %"
+    saved = "" if outcome["saved"] is None else f" Saved to {outcome['saved']}."
+    return f"{why} after {outcome['steps']} steps: loss {outcome['losses'][-1]:.6g}{share}.{saved}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

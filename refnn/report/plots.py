@@ -1,0 +1,236 @@
+"""Plots: loss curves, learning rates, and the paths of the weights on the loss surface.
+
+Every function draws numbers that it is given and returns a `matplotlib.figure.Figure`; nothing is shown, and pyplot's
+global state is not touched. The colours are those of Okabe and Ito, "Color Universal Design" (2008), which people of
+all kinds of colour vision tell apart; markers and line styles differ as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from refnn.arrays import FloatArray
+from refnn.checks import extra
+from refnn.report.measure import Run, Sweep
+from refnn.report.verification import Surface
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["learning_rates", "loss_curves", "save", "weight_paths"]
+
+GREY = "#666666"
+COLOURS = ("#0072B2", "#D55E00", "#009E73")  # of the three variants: blue, vermilion, bluish green
+WIDTHS = (3.2, 1.3, 1.3)  # the first run is drawn widest, so that a run on top of it does not hide it
+MARKERS = ("o", "s", "^")
+RATES = (("too low", "#CC79A7", "o", "-."), ("right", "#000000", "s", "-"), ("too high", "#E69F00", "^", "--"))
+SETTINGS: Any = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "refnn",
+}
+
+
+def window(losses: FloatArray, start: float) -> tuple[float, float]:
+    """The range of losses that a picture shows: all that are positive, up to a hundred times the loss at the start.
+
+    Parameters
+    ----------
+    losses
+        All that could be shown; infinite ones are left out.
+    start
+        The loss before training. What has grown far beyond it leaves the picture, so that the rest can be seen.
+    """
+    positive = losses[(losses > 0) & np.isfinite(losses)]
+    if len(positive) == 0:
+        return 0.5, 1.0
+    low = float(positive.min())
+    return low, min(float(positive.max()), 100 * max(start, low))
+
+
+@contextmanager
+def _drawing(panels: int, width: float, height: float) -> Iterator[tuple[Figure, Sequence[Axes]]]:
+    """A figure with panels side by side, in refnn's settings."""
+    extra("matplotlib", "report", "drawing plots")
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(SETTINGS):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.subplots(1, panels, squeeze=False)[0]
+
+
+def loss_curves(runs: Sequence[Run], loss: str = "loss") -> Figure:
+    """The loss over all samples of each run, against epochs and against seconds, with the batch losses as dots.
+
+    Parameters
+    ----------
+    runs
+        At most three.
+    loss
+        What the loss is called, with its unit.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    with _drawing(2, 10, 4.6) as (figure, panels):
+        axes = {"epochs": panels[0], "seconds": panels[1]}
+        shown = window(np.concatenate([run.losses for run in runs]), float(runs[0].losses[0]))
+        for run, colour, width in zip(runs, COLOURS, WIDTHS, strict=False):
+            times = {"epochs": run.epochs, "seconds": run.seconds}
+            dots, line = _within(run.batch_losses[1:], shown), _within(run.losses[1:], shown)
+            for name, ax in axes.items():
+                t = times[name][1:]
+                ax.plot(t[: len(dots)], dots, ".", color=colour, ms=4, mew=0, alpha=0.4)
+                ax.plot(t, line, color=colour, lw=width, label=f"{run.variant} (noise {run.noise:.2g})")
+        for name, ax in axes.items():
+            ax.set_xscale("log")
+            ax.set_xlabel({"epochs": "epochs (passes over all samples)", "seconds": "seconds of training"}[name])
+            _loss_axis(ax, shown)
+            _start(ax, float(runs[0].losses[0]))
+        panels[0].set_ylabel(loss)
+        panels[0].set_title("Against the samples seen")
+        panels[1].set_title("Against the time spent")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        figure.suptitle("Loss over all samples (lines), and of the batch that each step sees (dots)", x=0.01, ha="left")
+        return figure
+
+
+def _start(ax: Axes, start: float) -> None:
+    ax.axhline(start, color=GREY, lw=0.8, ls=":")
+    ax.annotate(
+        "before training",
+        (1, start),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="right",
+        fontsize=8,
+        color=GREY,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+    )
+
+
+def _loss_axis(ax: Axes, shown: tuple[float, float]) -> None:
+    ax.set_yscale("log")
+    ax.set_ylim(shown[0] / 2, shown[1] * 2)
+
+
+def _within(losses: FloatArray, shown: tuple[float, float]) -> FloatArray:
+    """What is far outside the picture, nearer: the ends of the range of floats overflow in matplotlib's transforms."""
+    return np.clip(losses, shown[0] / 1000, shown[1] * 1000)
+
+
+def learning_rates(sweep: Sweep, loss: str = "loss") -> Figure:
+    """Three learning rates, too low, right and too high, and the loss that each rate of the sweep ended at.
+
+    Parameters
+    ----------
+    sweep
+        As `refnn.report.measure.sweep_rates` gives it.
+    loss
+        What the loss is called, with its unit.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    with _drawing(2, 10, 4.6) as (figure, panels):
+        curves, ends = panels
+        final, chosen = sweep.final_losses, (sweep.low, sweep.right, sweep.high)
+        shown = window(np.concatenate([final, *(sweep.curves[k] for k in chosen)]), float(sweep.curves[0][0]))
+        beyond = final > shown[1]
+        height = np.minimum(final, 1.5 * shown[1])
+        ends.plot(sweep.rates, height, color=GREY, lw=1.2, zorder=1)
+        ends.plot(sweep.rates[beyond], height[beyond], "x", color=GREY, ms=7, mew=1.6)
+        for (name, colour, marker, style), k in zip(RATES, chosen, strict=True):
+            at = sweep.diverged_at[k]
+            label = f"{name}: η = {sweep.rates[k]:.3g}" + ("" if at is None else f", diverges at step {at}")
+            line = _within(sweep.curves[k], shown)
+            curves.plot(line, style, color=colour, lw=1.8, marker=marker, ms=4, markevery=0.1, label=label)
+            ends.plot(sweep.rates[k], height[k], marker, color=colour, ms=8)
+        for ax in panels:
+            _loss_axis(ax, shown)
+        curves.set_xlabel("epochs (= steps with the full batch)")
+        curves.set_ylabel(loss)
+        curves.set_title("Three learning rates")
+        ends.set_xscale("log")
+        ends.set_xlabel("learning rate η")
+        ends.set_title("Loss at the end" + (" (× above the picture, or diverged)" if beyond.any() else ""))
+        handles, labels = curves.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        return figure
+
+
+def weight_paths(surface: Surface, runs: Sequence[Run], loss: str = "loss") -> Figure:
+    """The paths of the weights of each run, projected onto the plane of the surface, over the loss on that plane.
+
+    Parameters
+    ----------
+    surface
+        The loss on the plane.
+    runs
+        At most three; those that diverged are left out.
+    loss
+        What the loss is called, with its unit.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    with _drawing(1, 7.5, 6) as (figure, panels):
+        from matplotlib.colors import LogNorm
+
+        ax = panels[0]
+        low, high = window(surface.losses, float(runs[0].losses[0]))
+        if low < high:
+            losses, levels = np.ma.masked_invalid(np.clip(surface.losses, low, high)), np.geomspace(low, high, 15)
+            filled = ax.contourf(surface.a, surface.b, losses, levels, cmap="Greys", alpha=0.6, norm=LogNorm())
+            ax.contour(surface.a, surface.b, losses, levels, colors="white", linewidths=0.6)
+            figure.colorbar(filled, ax=ax, format="%.2g").set_label(loss)
+        for run, colour, marker, width in zip(runs, COLOURS, MARKERS, WIDTHS, strict=False):
+            if run.diverged_at is None:
+                a, b = surface.plane.coordinates(run.path).T
+                end: dict[str, Any] = {"marker": marker, "markevery": [-1], "ms": 9, "mec": "white"}
+                ax.plot(a, b, color=colour, lw=width, label=run.variant, **end)
+        a, b = surface.plane.coordinates(runs[0].path[:1]).T
+        ax.plot(a, b, "o", color="black", ms=7, mec="white", label="start")
+        ax.set_xlabel("first main direction of the paths (distance in weights)")
+        ax.set_ylabel("second main direction (distance in weights)")
+        ax.set_title(
+            f"The paths of the weights; {100 * surface.plane.share:.0f} % of their movement lies in this plane"
+        )
+        figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        return figure
+
+
+def save(figure: Figure, folder: Path, name: str) -> tuple[str, str]:
+    """Write ``name.svg`` and ``name.png`` into a folder, with nothing in them that changes from run to run.
+
+    Returns
+    -------
+    str, str
+        The names of the two files.
+    """
+    from matplotlib import rc_context
+
+    with rc_context(SETTINGS):
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})
+    return f"{name}.svg", f"{name}.png"

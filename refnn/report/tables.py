@@ -1,0 +1,249 @@
+"""Tables: what the witnesses said and how training went, for the terminal, in Markdown and in HTML."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from refnn.checks import extra
+from refnn.report.measure import Run
+from refnn.report.verification import Moment, Verification
+from refnn.witnesses import Row
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = [
+    "BOUND",
+    "NOISE",
+    "Grid",
+    "Section",
+    "blind_spots",
+    "notes",
+    "training_grid",
+    "training_table",
+    "verdict",
+    "witness_grid",
+    "witness_table",
+]
+
+NOTHING = "–"
+"""What stands where there is no number."""
+
+BOUND = """\
+ulps: the largest difference of an element of the gradients, in units in the last place; it is large where the terms of
+an element cancel. bounds: the largest difference of anything compared, relative to the error bounds of backpropagation
+and of the witness together: up to 1 is agreement."""
+NOISE = "Noise: the root mean square of (loss of the batch − loss of all samples), in the last half of training."
+
+SPOKE = ("agrees", "disagrees")
+
+STYLES = {"agrees": "green", "disagrees": "bold red", "not installed": "yellow"}
+"""The colour of a cell with this text; every other cell has none."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rows under a title; the title may be empty."""
+
+    title: str
+    rows: tuple[tuple[str, ...], ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table as text, before it is drawn.
+
+    Attributes
+    ----------
+    header
+        The name of each column.
+    numeric
+        For each column, whether it holds numbers, which stand at the right.
+    sections
+        Groups of rows; each row has one text for each column.
+    """
+
+    header: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    sections: tuple[Section, ...]
+
+    def _padded(self, title: str) -> tuple[str, ...]:
+        return (title, *[""] * (len(self.header) - 1))
+
+    def markdown(self) -> str:
+        """The table in GitHub's Markdown, without a final newline."""
+        rows = [self.header, tuple("--:" if numeric else ":--" for numeric in self.numeric)]
+        for section in self.sections:
+            rows += [self._padded(f"**{section.title}**")] if section.title else []
+            rows += section.rows
+        return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+    def html(self) -> str:
+        """The table in HTML, a section as a ``tbody``."""
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.header)
+        bodies = []
+        for section in self.sections:
+            title = f'<tr><th colspan="{len(self.header)}">{html.escape(section.title)}</th></tr>'
+            rows = "".join(self._html_row(row) for row in section.rows)
+            bodies.append(f"<tbody>{title if section.title else ''}{rows}</tbody>")
+        return f"<table><thead><tr>{head}</tr></thead>{''.join(bodies)}</table>"
+
+    def _html_row(self, row: tuple[str, ...]) -> str:
+        cells = []
+        for cell, numeric in zip(row, self.numeric, strict=True):
+            name = "number" if numeric else cell.replace(" ", "-") if cell in STYLES else ""
+            cells.append(f'<td class="{name}">{html.escape(cell)}</td>' if name else f"<td>{html.escape(cell)}</td>")
+        return f"<tr>{''.join(cells)}</tr>"
+
+    def rich(self, title: str, caption: str) -> Table:
+        """The table for the terminal.
+
+        Raises
+        ------
+        MissingExtraError
+            If rich is not installed.
+        """
+        extra("rich", "report", "drawing tables in the terminal")
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(
+            title=title,
+            title_justify="left",
+            title_style="bold",
+            caption=caption.replace("\n", " "),
+            caption_justify="left",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+        )
+        for k, (name, numeric) in enumerate(zip(self.header, self.numeric, strict=True)):
+            table.add_column(name, justify="right" if numeric else "left", no_wrap=k == 0)
+        for section in self.sections:
+            if section.title:
+                table.add_row(*self._padded(section.title), style="bold")
+            for row in section.rows:
+                table.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in row))
+            table.add_section()
+        return table
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return NOTHING if value is None or math.isnan(value) else f"{value:.{digits}g}"
+
+
+def witness_grid(moments: Sequence[Moment]) -> Grid:
+    """One row for each witness at each moment.
+
+    Parameters
+    ----------
+    moments
+        As in `refnn.report.verification.Verification`.
+
+    Returns
+    -------
+    Grid
+        See `BOUND` for what the numbers are.
+    """
+    header = ("witness", "ulps", "bounds", "seconds", "verdict")
+    sections = tuple(Section(moment.when, tuple(map(_witness_cells, moment.rows))) for moment in moments)
+    return Grid(header, (False, True, True, True, False), sections)
+
+
+def _witness_cells(row: Row) -> tuple[str, ...]:
+    seconds = f"{row.seconds:.2f}" if row.verdict in SPOKE else NOTHING
+    return _name(row), _number(row.ulps), _number(row.ratio, 2), seconds, row.verdict
+
+
+def witness_table(moments: Sequence[Moment]) -> Table:
+    """`witness_grid` for the terminal.
+
+    Raises
+    ------
+    MissingExtraError
+        If rich is not installed.
+    """
+    return witness_grid(moments).rich("The gradient by backpropagation, held against every witness", BOUND)
+
+
+def blind_spots(moments: Sequence[Moment]) -> list[tuple[str, str]]:
+    """Each witness once, with what it compared before training, and what it cannot see."""
+    return [(_name(row), f"compared {row.sees}; cannot see {row.blind_to}") for row in moments[0].rows]
+
+
+def notes(moments: Sequence[Moment]) -> list[tuple[str, str]]:
+    """What the witnesses remarked at each moment."""
+    return [(f"{moment.when}, {_name(row)}", row.note) for moment in moments for row in moment.rows if row.note]
+
+
+def _name(row: Row) -> str:
+    return row.witness.replace("_", " ")
+
+
+def training_grid(verification: Verification) -> Grid:
+    """One row for each variant of gradient descent."""
+    header = ("variant", "steps", "seconds", "loss before", "loss after", "noise", "accuracy", "")
+    rows = []
+    for run in verification.runs:
+        share = verification.accuracy(run)
+        rows.append(
+            (
+                run.variant,
+                str(run.steps),
+                f"{run.seconds[-1]:.3f}",
+                _number(float(run.losses[0])),
+                _number(run.final_loss),
+                _number(run.noise, 2),
+                NOTHING if share is None else f"{100 * share:.1f} %",
+                _remark(run),
+            )
+        )
+    keep = [k for k in range(len(header)) if any(row[k] not in {"", NOTHING} for row in rows)]
+    return Grid(
+        tuple(header[k] for k in keep),
+        tuple(0 < k < len(header) - 1 for k in keep),
+        (Section("", tuple(tuple(row[k] for k in keep) for row in rows)),),
+    )
+
+
+def _remark(run: Run) -> str:
+    if run.diverged_at is not None:
+        return f"diverged at step {run.diverged_at}"
+    return "the loss rose" if run.final_loss > run.losses[0] else ""
+
+
+def training_table(verification: Verification) -> Table:
+    """`training_grid` for the terminal.
+
+    Raises
+    ------
+    MissingExtraError
+        If rich is not installed.
+    """
+    settings = verification.settings
+    title = f"Training, {settings.epochs} epochs at learning rate {settings.learning_rate:g}"
+    return training_grid(verification).rich(title, NOISE)
+
+
+def verdict(verification: Verification) -> str:
+    """The whole story in a sentence or two."""
+    said = [(row.verdict, _name(row), moment.when) for moment in verification.moments for row in moment.rows]
+    against = [f"{name} ({when})" for word, name, when in said if word == "disagrees"]
+    silent = [moment.when for moment in verification.moments if not moment.agrees]
+    parts = []
+    if against:
+        parts.append(f"The gradient disagrees with {', '.join(against)}.")
+    elif silent:
+        parts.append(f"No witness spoke {', '.join(silent)}.")
+    else:
+        names = dict.fromkeys(name for word, name, _ in said if word == "agrees")
+        parts.append(f"The gradient agrees with every witness that spoke: {', '.join(names)}.")
+    remarks = ((run.variant, _remark(run)) for run in verification.runs)
+    parts += [f"With {variant}: {text}; a lower learning rate may help." for variant, text in remarks if text]
+    return " ".join(parts)

@@ -1,0 +1,179 @@
+"""What the pictures show: the numbers in them, their axes, and that the files are pictures."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from refnn import MissingExtraError
+from refnn.report import plots
+from refnn.report.measure import Plane, Sweep
+from refnn.report.plots import learning_rates, loss_curves, save, weight_paths, window
+from refnn.report.verification import Surface
+from tests.report.cases import run, surface, sweep
+
+RUNS = (run("full batch", end=0.25), run("single sample", end=0.125), run("mini-batch of 5", end=0.5))
+
+
+def drawn(ax: Axes) -> list[tuple[list[float], list[float]]]:
+    """The numbers of every line."""
+    return [(np.asarray(line.get_xdata()).tolist(), np.asarray(line.get_ydata()).tolist()) for line in ax.lines]
+
+
+def legend(figure: Figure) -> list[str]:
+    (box,) = figure.legends
+    return [text.get_text() for text in box.get_texts()]
+
+
+@pytest.mark.parametrize(
+    ("losses", "start", "expected"),
+    [
+        ([1.0, 0.5, 2.0], 1.0, (0.5, 2.0)),
+        ([1.0, 1e9], 1.0, (1.0, 100.0)),
+        ([0.0, 3.0, 5.0], 4.0, (3.0, 5.0)),
+        ([1.0, np.inf], 1.0, (1.0, 1.0)),
+        ([0.0, 7.0, 9.0], 0.0, (7.0, 9.0)),
+        ([0.0, 0.0], 0.0, (0.5, 1.0)),
+    ],
+)
+def test_a_picture_shows_positive_losses_up_to_a_hundred_times_the_start(
+    losses: list[float], start: float, expected: tuple[float, float]
+) -> None:
+    assert window(np.array(losses), start) == expected
+
+
+def test_loss_curves_show_losses_and_batch_losses_against_epochs_and_seconds() -> None:
+    figure = loss_curves(RUNS, "loss in nats")
+    left, right = figure.axes
+    for ax, times in ((left, [0.5, 3.5]), (right, [0.01, 0.03])):
+        lines = drawn(ax)
+        for k, end in enumerate((0.25, 0.125, 0.5)):
+            assert lines[2 * k] == (times[:1], [1.0])  # what the step after the second point saw
+            assert lines[2 * k + 1] == (times, [0.5, end])
+        assert lines[-1][1] == [1.0, 1.0]  # before training
+        assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+        assert ax.get_ylim() == (0.0625, 2.0)
+    assert "samples" in left.get_xlabel()
+    assert "seconds" in right.get_xlabel()
+    assert left.get_ylabel() == "loss in nats"
+    assert [text.partition(" (noise")[0] for text in legend(figure)] == [r.variant for r in RUNS]
+
+
+def test_colours_differ_and_the_first_line_is_widest() -> None:
+    left, _ = loss_curves(RUNS).axes
+    lines = left.lines[1:6:2]
+    assert len({str(line.get_color()) for line in lines}) == 3
+    assert lines[0].get_linewidth() > lines[1].get_linewidth() == lines[2].get_linewidth()
+
+
+def test_a_run_that_explodes_leaves_the_picture_and_the_rest_stays_visible() -> None:
+    wild = replace(run(), losses=np.array([1.0, 1e200, 1e308]), batch_losses=np.array([1.0, 1e308]))
+    figure = loss_curves((wild, *RUNS[1:]))
+    assert figure.axes[0].get_ylim() == (0.0625, 200.0)
+    assert max(max(y) for _, y in drawn(figure.axes[0])) <= 1e5
+    figure.canvas.draw()  # no overflow in matplotlib
+
+
+def test_learning_rates_shows_three_curves_and_all_ends() -> None:
+    figure = learning_rates(sweep(), "loss in nats")
+    curves, ends = figure.axes
+    assert [y for _, y in drawn(curves)] == [[1.0, 0.95, 0.9], [1.0, 0.5, 0.25], [1.0, 1e5]]
+    line, beyond, low, right, high = drawn(ends)
+    assert line == ([0.1, 1.0, 10.0], [0.9, 0.25, 150.0])  # the last one diverged: at the top edge
+    assert beyond == ([10.0], [150.0])
+    assert (low, right, high) == (([0.1], [0.9]), ([1.0], [0.25]), ([10.0], [150.0]))
+    assert legend(figure) == ["too low: η = 0.1", "right: η = 1", "too high: η = 10, diverges at step 1"]
+    assert "diverged" in ends.get_title(loc="left")
+    assert curves.get_ylabel() == "loss in nats"
+
+
+def test_learning_rates_of_which_none_diverges() -> None:
+    curves = (np.array([1.0, 0.9]), np.array([1.0, 0.5]), np.array([1.0, 2.0]))
+    figure = learning_rates(Sweep(np.array([0.1, 1.0, 10.0]), curves, (None, None, None), 0, 1, 2))
+    assert figure.axes[1].get_title(loc="left") == "Loss at the end"
+    assert legend(figure)[-1] == "too high: η = 10"
+
+
+def test_weight_paths_are_projected_and_end_with_a_marker() -> None:
+    figure = weight_paths(surface(), RUNS, "loss in nats")
+    ax, bar = figure.axes
+    for line in ax.lines[:3]:
+        assert (np.asarray(line.get_xdata()).tolist(), np.asarray(line.get_ydata()).tolist()) == (
+            [0.0, 1.0, 2.0],
+            [0.0, 0.5, -1.0],
+        )
+        assert line.get_markevery() == [-1]
+    assert drawn(ax)[3] == ([0.0], [0.0])
+    assert legend(figure) == ["full batch", "single sample", "mini-batch of 5", "start"]
+    assert "50 %" in ax.get_title(loc="left")
+    assert bar.get_ylabel() == "loss in nats"
+    # L = 1 + a² + b² is from 1, at the origin, to 1 + 9 + 4
+    assert bar.get_ylim() == pytest.approx((1, 14), rel=2**-40)  # through a logarithm and back
+
+
+def test_weight_paths_leave_out_what_diverged_and_keep_each_colour() -> None:
+    whole = weight_paths(surface(), RUNS).axes[0]
+    part = weight_paths(surface(), (run(diverged_at=3), *RUNS[1:])).axes[0]
+    assert [line.get_color() for line in part.lines[:2]] == [line.get_color() for line in whole.lines[1:3]]
+    assert len(part.lines) == 3
+
+
+def test_weight_paths_on_a_flat_surface_have_no_contours() -> None:
+    flat = Surface(Plane(np.zeros(2), np.eye(2), 1.0), np.arange(3.0), np.arange(5.0), np.ones((5, 3)))
+    figure = weight_paths(flat, RUNS)
+    assert len(figure.axes) == 1
+    figure.canvas.draw()
+
+
+def test_places_where_the_loss_is_not_a_number_are_left_empty() -> None:
+    losses = surface().losses.copy()
+    losses[0, 0] = np.nan
+    weight_paths(replace(surface(), losses=losses), RUNS).canvas.draw()
+
+
+def test_the_files_are_pictures_and_the_same_every_time(tmp_path: Path) -> None:
+    contents = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        assert save(loss_curves(RUNS), folder, "loss") == ("loss.svg", "loss.png")
+        contents.append([(folder / name).read_bytes() for name in ("loss.svg", "loss.png")])
+    assert contents[0] == contents[1]
+    root = ET.fromstring(contents[0][0])  # noqa: S314 - matplotlib wrote it
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    words = " ".join(text for text in root.itertext())
+    assert "seconds of training" in words
+    assert contents[0][1].startswith(b"\x89PNG\r\n\x1a\n")
+    pixels = imread(tmp_path / "a" / "loss.png")
+    assert pixels.shape == (690, 1500, 4)
+    assert len(np.unique(pixels.reshape(-1, 4), axis=0)) > 50
+
+
+def test_nothing_changes_matplotlibs_global_settings() -> None:
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    loss_curves(RUNS)
+    assert dict(mpl.rcParams) == before
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r"refnn\[report\]"):
+        loss_curves(RUNS)
+    with pytest.raises(MissingExtraError, match=r"refnn\[report\]"):
+        learning_rates(sweep())
+    with pytest.raises(MissingExtraError, match=r"refnn\[report\]"):
+        weight_paths(surface(), RUNS)
+
+
+def test_the_colours_are_okabe_and_itos() -> None:
+    palette = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+    assert {*plots.COLOURS, *(colour for _, colour, _, _ in plots.RATES)} <= palette

@@ -1,0 +1,185 @@
+"""Tables as text, in Markdown, in HTML and for the terminal."""
+
+from __future__ import annotations
+
+import io
+import sys
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from refnn import MissingExtraError
+from refnn.report.tables import (
+    Grid,
+    Section,
+    blind_spots,
+    notes,
+    training_grid,
+    training_table,
+    verdict,
+    witness_grid,
+    witness_table,
+)
+from refnn.report.verification import Moment
+from tests.report.cases import ROW, row, run, verification
+
+GRID = Grid(
+    ("name", "n"), (False, True), (Section("one", (("a|b", "1"),)), Section("", (("<c>", "2"), ("not installed", "–"))))
+)
+
+
+def drawn(table: Table, width: int = 100) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=width, color_system=None).print(table)
+    return stream.getvalue()
+
+
+def test_markdown_has_a_rule_titles_and_no_stray_bars() -> None:
+    assert GRID.markdown().splitlines() == [
+        "| name | n |",
+        "| :-- | --: |",
+        "| **one** |  |",
+        "| a\\|b | 1 |",
+        "| <c> | 2 |",
+        "| not installed | – |",
+    ]
+
+
+def test_html_is_well_formed_escaped_and_marked() -> None:
+    tree = ET.fromstring(GRID.html())  # noqa: S314 - the text is refnn's own
+    first, second = tree.findall("tbody")
+    assert [cell.text for cell in tree.iter("th")] == ["name", "n", "one"]
+    title = first.find("tr/th")
+    assert title is not None
+    assert title.get("colspan") == "2"
+    assert second.find("tr/th") is None
+    assert [[(cell.get("class"), cell.text) for cell in line] for line in second] == [
+        [(None, "<c>"), ("number", "2")],
+        [("not-installed", "not installed"), ("number", "–")],
+    ]
+
+
+def test_the_terminal_shows_every_cell_with_numbers_at_the_right() -> None:
+    lines = [line.rstrip() for line in drawn(GRID.rich("Title", "a\nb")).splitlines()]
+    assert lines[0] == "Title"
+    assert "a b" in lines
+    # the width of the first column is that of its longest cell, "not installed"; of the second, of one digit
+    for expected in ("name            n", "one", "a|b             1", "<c>             2", "not installed   –"):
+        assert [line for line in lines if line.strip() == expected], expected
+
+
+def test_verdicts_have_colours() -> None:
+    stream = io.StringIO()
+    grid = Grid(("v",), (False,), (Section("", (("agrees",), ("disagrees",), ("not run",))),))
+    Console(file=stream, force_terminal=True, color_system="standard").print(grid.rich("", ""))
+    text = stream.getvalue()
+    assert "\x1b[32magrees" in text
+    assert "\x1b[1;31mdisagrees" in text
+    assert "\x1b[32mnot run" not in text
+
+
+def test_without_rich_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rich", None)
+    with pytest.raises(MissingExtraError, match=r"refnn\[report\]"):
+        GRID.rich("", "")
+
+
+MOMENTS = (
+    Moment("before training", (ROW, row(witness="other", verdict="not installed", ulps=None, ratio=None, note="no x"))),
+    Moment("after training", (row(verdict="disagrees", ratio=float("inf"), ulps=float("nan"), seconds=12.0),)),
+)
+
+
+def test_the_witnesses_are_shown_with_their_numbers() -> None:
+    grid = witness_grid(MOMENTS)
+    assert grid.header == ("witness", "ulps", "bounds", "seconds", "verdict")
+    assert grid.sections == (
+        Section(
+            "before training",
+            (("slow witness", "1.23e+03", "0.25", "0.12", "agrees"), ("other", "–", "–", "–", "not installed")),
+        ),
+        Section("after training", (("slow witness", "–", "inf", "12.00", "disagrees"),)),
+    )
+    assert "up to 1 is agreement" in drawn(witness_table(MOMENTS), 1000)
+
+
+def test_the_tables_fit_a_terminal_of_eighty_columns() -> None:
+    moments = (Moment("after mini-batch of 4096", (row(witness="finite_difference", verdict="not installed"),)),)
+    text = drawn(witness_table(moments), 80) + drawn(training_table(verification()), 80)
+    for whole in ("after mini-batch of 4096", "finite difference", "not installed", "mini-batch of 5"):
+        assert whole in text
+    assert "…" not in text
+
+
+def test_each_witness_says_what_it_cannot_see_and_what_it_remarks() -> None:
+    assert blind_spots(MOMENTS) == [
+        ("slow witness", "compared loss, gradient; cannot see rounding; <kinks>"),
+        ("other", "compared loss, gradient; cannot see rounding; <kinks>"),
+    ]
+    assert notes(MOMENTS) == [("before training, other", "no x")]
+
+
+def test_training_is_shown_for_each_variant() -> None:
+    found = verification()
+    grid = training_grid(found)
+    assert grid.header == ("variant", "steps", "seconds", "loss before", "loss after", "accuracy")
+    # there is no noise to show, for no point but the end lies in the last half of these runs
+    assert [cells[:5] for cells in grid.sections[0].rows] == [
+        (variant, "7", "0.030", "1", "0.25") for variant in ("full batch", "single sample", "mini-batch of 5")
+    ]
+    assert grid.numeric == (False, True, True, True, True, True)
+    assert "Training, 100 epochs at learning rate 0.1" in drawn(training_table(found))
+
+
+def test_noise_and_accuracy_are_shown_where_there_are_some() -> None:
+    found = verification()
+    even = tuple(
+        replace(one, epochs=np.array([0.0, 2.0, 4.0]), losses=np.array([1.0, 0.5, 0.25])) for one in found.runs
+    )
+    grid = training_grid(replace(found, runs=even))
+    assert grid.header[5:] == ("noise", "accuracy")
+    right = found.network.predict(even[0].parameters, found.data.x).argmax(axis=1) == found.data.y
+    assert grid.sections[0].rows[0][5:] == (
+        "0.5",
+        f"{100 * sum(right) / 7:.1f} %",
+    )  # the batch saw 1 where the loss was ½
+
+
+def test_numbers_have_no_accuracy_and_remarks_show_only_if_there_are_some() -> None:
+    runs = (run(diverged_at=6), run("single sample", end=1.5), run("mini-batch of 5"))
+    grid = training_grid(verification(runs=runs, kind="numbers"))
+    assert grid.header[-1] == ""
+    assert "accuracy" not in grid.header
+    assert [cells[-1] for cells in grid.sections[0].rows] == ["diverged at step 6", "the loss rose", ""]
+    assert grid.numeric[-1] is False
+
+
+def test_the_verdict_names_what_agrees() -> None:
+    assert verdict(verification()) == "The gradient agrees with every witness that spoke: slow witness."
+
+
+def test_the_verdict_names_who_disagrees_and_when() -> None:
+    found = verification(moments=MOMENTS)
+    assert verdict(found) == "The gradient disagrees with slow witness (after training)."
+    assert not found.agrees
+
+
+def test_the_verdict_says_when_nobody_spoke() -> None:
+    silent = Moment("after training", (row(verdict="not run"),))
+    assert verdict(verification(moments=(MOMENTS[0], silent))) == "No witness spoke after training."
+
+
+def test_the_verdict_names_runs_that_diverged_or_rose() -> None:
+    whole = verification()
+    rising = replace(whole.runs[1], losses=whole.runs[1].losses[::-1])
+    runs = (replace(whole.runs[0], diverged_at=6), rising, whole.runs[2])
+    found = verification(runs=runs)
+    assert verdict(found).endswith(
+        "With full batch: diverged at step 6; a lower learning rate may help. "
+        "With single sample: the loss rose; a lower learning rate may help."
+    )
+    assert not found.agrees

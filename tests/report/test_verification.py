@@ -1,0 +1,202 @@
+"""The main job, from Python."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import refnn
+from refnn import SettingError, witnesses
+from refnn.report import verification as module
+from refnn.report.verification import Moment, Settings, jsonable, network_for, verify
+from tests.report.cases import ROW, quick_examine, row, run, small_data, verification
+
+QUICK = Settings(hidden=2, epochs=3, batch_size=5)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "examine", quick_examine)
+
+
+@pytest.mark.parametrize(
+    ("bad", "part"),
+    [
+        ({"hidden": 0}, "hidden is 0"),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"learning_rate": math.nan}, "learning_rate is nan"),
+        ({"learning_rate": math.inf}, "learning_rate is inf"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(bad: dict[str, float], part: str) -> None:
+    with pytest.raises(SettingError, match=part):
+        Settings(**bad)  # type: ignore[arg-type] # what a caller may do
+
+
+def test_the_network_fits_the_data() -> None:
+    classes = network_for(small_data(), QUICK)
+    assert (classes.inputs, classes.outputs) == (3, 2)
+    assert isinstance(classes.loss_function, refnn.SoftmaxCrossEntropy)
+    numbers = network_for(small_data("numbers"), replace(QUICK, hidden=4, activation=refnn.Softplus()))
+    assert numbers.layers == (refnn.Dense(3, 4), refnn.Softplus(), refnn.Dense(4, 1))
+    assert isinstance(numbers.loss_function, refnn.SquaredError)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_all_variants_start_from_the_same_parameters_and_are_examined(kind: str) -> None:
+    told: list[tuple[str, float]] = []
+    found = verify(small_data(kind), QUICK, lambda what, done: told.append((what, done)))
+    assert [run.variant for run in found.runs] == ["full batch", "single sample", "mini-batch of 5"]
+    assert [run.steps for run in found.runs] == [3, 21, 6]
+    start = found.network.initial_parameters(rng=0)
+    for one in found.runs:
+        assert one.path[0].tolist() == start.tolist()
+    assert [moment.when for moment in found.moments] == [
+        "before training",
+        "after full batch",
+        "after single sample",
+        "after mini-batch of 5",
+    ]
+    assert found.agrees
+    assert found.surface is not None
+    assert found.data.x.tolist() == small_data(kind).standardised().x.tolist()
+    assert {what for what, done in told if done == 1} == {
+        "learning rates",
+        "loss surface",
+        *(f"witnesses {moment.when}" for moment in found.moments),
+        *(f"training, {one.variant}" for one in found.runs),
+    }
+    assert all(0 <= done <= 1 for _, done in told)
+    assert all((found.accuracy(one) is None) == (kind == "numbers") for one in found.runs)
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_seed_decides_everything_but_the_seconds() -> None:
+    def numbers(seed: int) -> list[list[float]]:
+        found = verify(small_data(), replace(QUICK, seed=seed))
+        return [one.losses.tolist() for one in found.runs]
+
+    assert numbers(1) == numbers(1)
+    assert numbers(1) != numbers(2)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_that_diverges_is_not_examined_and_spoils_the_verdict() -> None:
+    found = verify(small_data("numbers"), replace(QUICK, learning_rate=1e300))
+    assert [one.diverged_at for one in found.runs] == [1, 1, 1]
+    assert [moment.when for moment in found.moments] == ["before training"]
+    assert found.surface is None
+    assert not found.agrees
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_the_real_witnesses_agree(kind: str) -> None:
+    found = verify(small_data(kind), replace(QUICK, epochs=2))
+    assert found.agrees
+    rows = [one for moment in found.moments for one in moment.rows]
+    assert [one.verdict for one in rows] == ["agrees"] * len(rows)
+    assert {one.witness for one in rows} == set(witnesses.ALL)
+
+
+def test_a_wrong_backward_pass_makes_the_witnesses_disagree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A derivative of 1.001 times tanh′ in training and in what is examined."""
+    right = refnn.Tanh.backward
+
+    def wrong(self: refnn.Tanh, parameters: tuple[()], z: np.ndarray, delta: np.ndarray) -> np.ndarray:
+        slightly: np.ndarray = right(self, parameters, z, delta) * 1001 / 1000
+        return slightly
+
+    monkeypatch.setattr(refnn.Tanh, "backward", wrong)
+    found = verify(small_data("numbers"), replace(QUICK, epochs=1))
+    assert not found.agrees
+    assert {one.verdict for moment in found.moments for one in moment.rows} == {"disagrees"}
+
+
+# -------------------------------------------------------------------------------------------------------------- verdict
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "agrees"),
+    [
+        (["agrees", "not installed", "not run"], True),
+        (["agrees", "disagrees"], False),
+        (["not run", "not installed"], False),
+        ([], False),
+    ],
+)
+def test_a_moment_agrees_if_somebody_does_and_nobody_disagrees(verdicts: list[str], agrees: bool) -> None:
+    assert Moment("now", tuple(row(verdict=word) for word in verdicts)).agrees is agrees
+
+
+def test_everything_must_agree() -> None:
+    good, bad = Moment("a", (ROW,)), Moment("b", (row(verdict="disagrees"),))
+    assert verification(moments=(good, good)).agrees
+    assert not verification(moments=(good, bad)).agrees
+    assert not verification(moments=(good,), runs=(run(), run(diverged_at=4))).agrees
+
+
+# ----------------------------------------------------------------------------------------------------------------- json
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_json_holds_what_was_found() -> None:
+    found = verify(small_data(), QUICK)
+    document = json.loads(json.dumps(found.as_json(), allow_nan=False))
+    assert document["format"] == "refnn report"
+    assert document["refnn"] == refnn.__version__
+    assert document["agrees"] is True
+    assert document["data"]["samples"] == 7
+    assert document["data"]["features"] == ["a", "b", "c"]
+    assert document["data"]["classes"] == ["<no>", "yes"]
+    assert document["settings"] == {
+        "hidden": 2,
+        "activation": "Tanh()",
+        "epochs": 3,
+        "learning_rate": 0.1,
+        "batch_size": 5,
+        "seed": 0,
+    }
+    assert len(document["witnesses"]) == 8
+    assert document["witnesses"][0] == {
+        "when": "before training",
+        "witness": "slow_witness",
+        "verdict": "agrees",
+        "ulps": 1234.5,
+        "ratio": 0.25,
+        "seconds": 0.125,
+        "sees": "loss, gradient",
+        "blind_to": "rounding; <kinks>",
+        "note": "",
+    }
+    single = document["training"][1]
+    assert single["variant"] == "single sample"
+    assert single["final_loss"] == found.runs[1].final_loss
+    assert single["initial_loss"] == found.runs[1].losses[0]
+    assert single["steps"] == 21
+    assert single["noise"] == found.runs[1].noise
+    assert single["curve"]["losses"] == found.runs[1].losses.tolist()
+    assert single["accuracy"] == found.accuracy(found.runs[1])
+    assert [entry["rate"] for entry in document["learning_rates"]] == found.sweep.rates.tolist()
+    assert 0 < document["surface"]["share"] <= 1
+
+
+def test_the_json_of_a_divergence_has_no_surface_and_text_for_infinity() -> None:
+    document = verification(runs=(run(diverged_at=4),)).as_json()
+    assert document["surface"] is None
+    assert document["training"][0]["diverged_at"] == 4
+    assert document["training"][0]["accuracy"] is None
+    assert document["learning_rates"][2] == {"rate": 10.0, "final_loss": "inf", "diverged_at": 1}
+
+
+def test_numbers_become_those_of_json() -> None:
+    given = {"a": (1, np.float64(2.5), None), "b": np.array([[1.0, np.nan], [-np.inf, 2.0]]), "c": True}
+    assert jsonable(given) == {"a": [1, 2.5, None], "b": [[1.0, "nan"], ["-inf", 2.0]], "c": True}
+    assert type(jsonable(np.float64(2.5))) is float
