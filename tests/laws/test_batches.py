@@ -1,0 +1,147 @@
+"""How the gradient of a batch is made of the gradients of its samples."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refnn import (
+    Dense,
+    FullBatch,
+    MiniBatch,
+    Network,
+    SingleSample,
+    SoftmaxCrossEntropy,
+    activations,
+    descend,
+    losses,
+)
+from refnn.arithmetic.rounded import RoundedArray
+from refnn.testing import Case, batch_sizes, cases, networks
+from tests.laws.measures import agree, examples
+
+ETA = 2.0**-6
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def counts(network: Network, y: Any) -> tuple[list[float], float]:
+    """How much each sample's own gradient counts in that of the batch, and by what the sum is divided; by definition.
+
+    A sample alone is divided by 1 (mean, sum), by the number of outputs, or by its own weight.
+    """
+    reduction = network.loss_function.reduction
+    if reduction == "weights":
+        loss = cast("SoftmaxCrossEntropy", network.loss_function)
+        weights = np.array(loss.class_weights if loss.class_weights is not None else np.ones(network.outputs or 1))
+        own = [float(weights[t] if np.ndim(t) == 0 else np.dot(weights, t)) for t in y]
+        return own, sum(own)
+    return [1.0] * len(y), 1.0 if reduction == "sum" else len(y)
+
+
+def from_samples(network: Network, w: Any, x: Any, y: Any) -> RoundedArray:
+    """(1/N) Σᵢ ∇Lᵢ(w), or what the reduction says instead, from one gradient for each sample."""
+    own, divisor = counts(network, y)
+    exact = RoundedArray.exact(w)
+    gradient = RoundedArray.exact(np.zeros_like(w))
+    for i, count in enumerate(own):
+        gradient = gradient + _number(count) * network.loss_and_gradient(exact, x[i : i + 1], y[i : i + 1])[1]
+    mean: RoundedArray = gradient / _number(divisor)
+    return mean
+
+
+def _number(value: float) -> RoundedArray:
+    return RoundedArray(np.asarray(value), np.asarray(4e-15 * value))  # a sum of at most 16 rounded weights
+
+
+@pytest.mark.parametrize("loss", losses.ALL)
+@pytest.mark.parametrize("activation", activations.ALL)
+def test_the_gradient_of_a_batch_is_the_mean_of_the_gradients_of_its_samples(
+    activation: type[activations.Activation], loss: type[losses.Loss]
+) -> None:
+    @examples(0.3)
+    @given(cases(networks(activations=[activation], losses=[loss])))
+    def law(case: Case) -> None:
+        network, w, x, y = case
+        _, gradient = network.loss_and_gradient(RoundedArray.exact(w), x, y)
+        assert agree(gradient, from_samples(network, w, x, y))
+
+    law()
+
+
+@pytest.mark.parametrize("loss", losses.ALL)
+def test_a_full_batch_step_is_w_minus_eta_times_the_mean_of_the_gradients(loss: type[losses.Loss]) -> None:
+    @examples(1)
+    @given(cases(networks(losses=[loss])))
+    def law(case: Case) -> None:
+        network, w, x, y = case
+        (step,) = descend(network, w, x, y, batches=FullBatch(), learning_rate=ETA, epochs=1)
+        expected = RoundedArray.exact(w) - _eta() * from_samples(network, w, x, y)
+        taken = RoundedArray.exact(w) - _eta() * network.loss_and_gradient(RoundedArray.exact(w), x, y)[1]
+        assert agree(RoundedArray(step.parameters, taken.error), expected)
+
+    law()
+
+
+def _eta() -> RoundedArray:
+    return RoundedArray.exact(np.asarray(ETA))
+
+
+@pytest.mark.parametrize("loss", losses.ALL)
+def test_single_sample_steps_take_each_sample_once_and_its_own_gradient(loss: type[losses.Loss]) -> None:
+    @examples(0.5)
+    @given(cases(networks(losses=[loss]), batch_values=st.just(0.5)), SEEDS)
+    def law(case: Case, seed: int) -> None:
+        network, w, x, y = case
+        seen = []
+        for step in descend(network, w, x, y, batches=SingleSample(), learning_rate=ETA, epochs=1, rng=seed):
+            (i,) = step.indices
+            _, gradient = network.loss_and_gradient(RoundedArray.exact(w), x[i : i + 1], y[i : i + 1])
+            assert agree(RoundedArray(step.gradient, gradient.error), gradient)
+            stepped = RoundedArray.exact(w) - _eta() * RoundedArray.exact(step.gradient)
+            assert agree(RoundedArray.exact(step.parameters), stepped)
+            seen.append(int(i))
+            w = step.parameters
+        assert sorted(seen) == list(range(len(x)))
+
+    law()
+
+
+@pytest.mark.parametrize("loss", losses.ALL)
+def test_mini_batches_of_all_samples_are_full_batches_and_of_one_are_single_samples(loss: type[losses.Loss]) -> None:
+    @examples(0.5)
+    @given(cases(networks(losses=[loss]), batch_values=st.sampled_from((0.5, -1.0, 0.3))), SEEDS)
+    def law(case: Case, seed: int) -> None:
+        network, w, x, y = case
+        for size, variant in ((len(x), FullBatch()), (1, SingleSample())):
+            ours, theirs = (
+                list(descend(network, w, x, y, batches=batches, learning_rate=ETA, epochs=2, rng=seed))
+                for batches in (MiniBatch(size), variant)
+            )
+            assert len(ours) == len(theirs)
+            for a, b in zip(ours, theirs, strict=True):  # the same operations on the same floats
+                assert np.array_equal(a.indices, b.indices)
+                assert np.array_equal(a.parameters, b.parameters)
+                assert (a.number, a.epoch, a.loss) == (b.number, b.epoch, b.loss)
+
+    law()
+
+
+@given(st.sampled_from((3, 5, 6, 7, 9, 10)).flatmap(lambda n: st.tuples(st.just(n), batch_sizes(n))), SEEDS)
+def test_mini_batches_take_each_sample_once_and_the_last_has_the_rest(sizes: tuple[int, int], seed: int) -> None:
+    samples, size = sizes
+    batches = [batch.tolist() for batch in MiniBatch(size).epoch(samples, np.random.default_rng(seed))]
+    assert sorted(i for batch in batches for i in batch) == list(range(samples))
+    assert [len(batch) for batch in batches] == [size] * (samples // size) + [samples % size]
+
+
+def test_the_law_sees_a_sum_taken_for_a_mean() -> None:
+    network = Network(Dense(2, 1), loss=losses.SquaredError())
+    summed = Network(Dense(2, 1), loss=losses.SquaredError(reduction="sum"))
+    w, x, y = np.array([1.0, 2.0, 3.0]), np.array([[1.0, 2.0], [3.0, 4.0], [0.0, 1.0]]), np.array([1.0, 0.0, 2.0])
+    _, gradient = summed.loss_and_gradient(RoundedArray.exact(w), x, y)
+    assert agree(gradient, from_samples(summed, w, x, y))
+    assert not agree(gradient, from_samples(network, w, x, y))
