@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -34,9 +35,13 @@ TEXTBOOK: dict[type[activations.Activation], Callable[[Any, Any], Any]] = {
 """Each activation by its definition, in numbers of many digits."""
 
 
+def _sigma(layer: Any) -> Callable[[Any, Any], Any]:
+    return TEXTBOOK[type(layer)]
+
+
 def neurons(layer: Any, weights: list[list[Any]], biases: list[Any], x: list[Any]) -> list[Any]:
     """σ(Σᵢ wᵢⱼ xᵢ + bⱼ) for each neuron j; `layer` is σ."""
-    sigma = TEXTBOOK[type(layer)]
+    sigma = _sigma(layer)
     return [
         sigma(layer, sum(row[j] * value for row, value in zip(weights, x, strict=True)) + bias)
         for j, bias in enumerate(biases)
@@ -62,7 +67,7 @@ def composed(network: Network, w: FloatArray, x: FloatArray) -> list[list[Any]]:
             if isinstance(layer, Dense):
                 h = neurons(activations.Identity(), p[f"{k}.weight"], p[f"{k}.bias"], h)
             else:
-                h = [TEXTBOOK[type(layer)](layer, z) for z in h]
+                h = [_sigma(layer)(layer, z) for z in h]
         result.append(h)
     return result
 
@@ -150,12 +155,12 @@ def _loss(loss: losses.Loss, z: RoundedArray, target: FloatArray) -> RoundedArra
 
 def grows(path: list[RoundedArray]) -> bool:
     """Whether each loss exceeds the one before, or could, given its rounding error."""
-    return all(b.value - a.value > -(a.error + b.error) for a, b in zip(path, path[1:], strict=False))
+    return all(b.value - a.value > -(a.error + b.error) for a, b in itertools.pairwise(path))
 
 
 def grows_visibly(path: list[RoundedArray]) -> bool:
     """Whether each loss exceeds the one before beyond any rounding."""
-    return all(b.value - a.value > a.error + b.error for a, b in zip(path, path[1:], strict=False))
+    return all(b.value - a.value > a.error + b.error for a, b in itertools.pairwise(path))
 
 
 def rows(outputs: int, values: Any) -> st.SearchStrategy[FloatArray]:
