@@ -41,9 +41,9 @@ RandomState: TypeAlias = int | np.random.Generator | np.random.BitGenerator | np
 
 
 def shown(value: object) -> str:
-    """`value` as an error message shows it: its `repr`, cut to a line's length; its type, if that fails."""
+    """`value` as an error message shows it: its `repr` on one line, cut to its length; its type, if that fails."""
     try:
-        text = repr(value)
+        text = " ".join(repr(value).split())
     except Exception:  # noqa: BLE001 - it is foreign code; and integers of more than 4300 digits have no repr
         return f"<{type(value).__name__}>"
     return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}…"
@@ -152,7 +152,7 @@ def generator(rng: RandomState | None) -> np.random.Generator:
         return np.random.default_rng(rng)
     except Exception as error:
         raise SettingError(
-            f"rng is {shown(rng)}", f"numpy.random.default_rng refuses it ({error})", "Pass a seed or a Generator"
+            f"rng is {shown(rng)}", "numpy.random.default_rng refuses it", "Pass a seed or a numpy.random.Generator"
         ) from error
 
 

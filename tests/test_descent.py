@@ -1,0 +1,446 @@
+"""Batches, steps and training: which samples a step sees, what it gives, what is refused, and when `fit` stops."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refnn import descent
+from refnn.activations import Identity, Tanh
+from refnn.arrays import FloatArray, IntArray
+from refnn.descent import FullBatch, History, MiniBatch, SingleSample, Step, descend, fit, print_progress
+from refnn.errors import DivergenceError, DTypeError, NonFiniteError, RefnnError, SettingError, ShapeError, TargetError
+from refnn.layers import Dense
+from refnn.losses import SoftmaxCrossEntropy, SquaredError
+from refnn.network import Network
+from refnn.rules import GradientDescent
+
+LINE = Network(Dense(1, 1), loss=SquaredError())
+X, Y = [[0.0], [1.0], [2.0], [3.0], [4.0]], [1.0, 3.0, 5.0, 7.0, 9.0]  # on the line 2 x + 1
+
+
+def steps(**settings: Any) -> list[Step]:
+    defaults: dict[str, Any] = {"batches": FullBatch(), "learning_rate": 0.1, "epochs": 1}
+    return list(descend(LINE, settings.pop("w", [0.0, 0.0]), X, Y, **{**defaults, **settings}))
+
+
+# ---------------------------------------------------------------------------------------------------- the batches
+
+
+@given(samples=st.integers(1, 40), size=st.integers(1, 45), seed=st.integers(0, 2**32 - 1))
+def test_each_sample_once_per_epoch_and_the_last_batch_is_what_remains(samples: int, size: int, seed: int) -> None:
+    batches = list(MiniBatch(size).epoch(samples, np.random.default_rng(seed)))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(samples))
+    assert [len(b) for b in batches[:-1]] == [size] * (len(batches) - 1)
+    assert len(batches[-1]) == samples - size * (len(batches) - 1)
+    assert all((np.diff(b) > 0).all() for b in batches)  # ascending within a batch
+
+
+def test_one_sample_at_a_time_is_a_batch_of_one() -> None:
+    single = list(SingleSample().epoch(7, np.random.default_rng(3)))
+    mini = list(MiniBatch(1).epoch(7, np.random.default_rng(3)))
+    assert [b.tolist() for b in single] == [b.tolist() for b in mini]
+
+
+def test_all_samples_are_one_batch() -> None:
+    assert [b.tolist() for b in FullBatch().epoch(5, None)] == [[0, 1, 2, 3, 4]]
+
+
+def test_samples_are_shuffled_anew_every_epoch() -> None:
+    taken = steps(batches=MiniBatch(2), epochs=20, rng=0)
+    orders = {tuple(np.concatenate([s.indices for s in taken if s.epoch == e]).tolist()) for e in range(20)}
+    assert all(sorted(order) == [0, 1, 2, 3, 4] for order in orders)
+    assert len(orders) > 10  # of the 30 ways to cut five samples into 2 + 2 + 1
+
+
+def test_only_shuffled_batches_need_random_numbers() -> None:
+    assert [batches.shuffles for batches in descent.ALL] == [False, True, True]
+    assert len(steps()) == 1
+    for batches in (SingleSample(), MiniBatch(2)):
+        with pytest.raises(SettingError, match="rng is None"):
+            descend(LINE, [0.0, 0.0], X, Y, batches=batches, learning_rate=0.1, epochs=1)
+        with pytest.raises(SettingError, match="rng is None"):
+            list(batches.epoch(5, None))
+
+
+def test_the_seed_decides() -> None:
+    first, again, other = (steps(batches=MiniBatch(2), epochs=3, rng=rng) for rng in (1, 1, 2))
+    assert [s.parameters.tolist() for s in first] == [s.parameters.tolist() for s in again]
+    assert [s.parameters.tolist() for s in first] != [s.parameters.tolist() for s in other]
+    by_generator = steps(batches=MiniBatch(2), epochs=3, rng=np.random.default_rng(1))
+    assert [s.indices.tolist() for s in first] == [s.indices.tolist() for s in by_generator]
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0, None, "2", True, np.nan])
+def test_a_batch_has_a_size(size: Any) -> None:
+    with pytest.raises(SettingError, match=r"^size is"):
+        MiniBatch(size)
+
+
+# ------------------------------------------------------------------------------------------------------- the steps
+
+
+def test_two_steps_by_hand() -> None:
+    # L = ½ mean (w x + b − y)²; at (0, 0): mean(−y x) = −70/5 = −14, mean(−y) = −5, L = ½ · 165/5 = 33/2
+    one, two = steps(epochs=2, learning_rate=0.125)
+    assert (one.number, one.epoch, two.number, two.epoch) == (0, 0, 1, 1)
+    assert one.indices.tolist() == [0, 1, 2, 3, 4]
+    assert (one.loss, one.gradient.tolist(), one.learning_rate) == (16.5, [-14, -5], 0.125)
+    assert one.parameters.tolist() == [1.75, 0.625]
+    # at (7/4, 5/8) the residuals are −¼ x − 3/8: Σ r x = −¼·30 − 3/8·10 = −45/4, Σ r = −¼·10 − 3/8·5 = −35/8
+    assert two.gradient.tolist() == [-2.25, -0.875]
+    assert two.parameters.tolist() == [1.75 + 0.28125, 0.625 + 0.109375]
+
+
+def test_the_last_batch_has_its_own_mean() -> None:
+    class Cut:
+        shuffles = False
+
+        def epoch(self, samples: int, rng: np.random.Generator | None) -> Iterator[IntArray]:
+            yield np.array([1, 2, 3])
+            yield np.array([0, 4])
+
+    first, last = steps(batches=Cut(), learning_rate=1e-300)  # so small that w stays (0, 0)
+    assert first.gradient.tolist() == [-(3 + 10 + 21) / 3, -5]
+    assert last.gradient.tolist() == [-36 / 2, -10 / 2]
+
+
+def test_steps_are_frozen_and_read_only() -> None:
+    (step,) = steps()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        step.loss = 0.0  # type: ignore[misc]
+    for array in (step.parameters, step.gradient):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
+def test_steps_keep_what_they_had() -> None:
+    taken = steps(epochs=5)
+    kept = [s.parameters.tolist() for s in taken]
+    assert len({tuple(k) for k in kept}) == 5
+    for before, after in pairwise(taken):
+        expected = before.parameters - 0.1 * after.gradient
+        assert after.parameters.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_arguments_are_left_alone_and_the_dtype_stays(dtype: Any) -> None:
+    w, x, y = np.zeros(2, dtype), np.array(X, dtype), np.array(Y, dtype)
+    for a in (w, x, y):
+        a.flags.writeable = False
+    taken = list(descend(LINE, w, x, y, batches=MiniBatch(2), learning_rate=0.1, epochs=2, rng=0))
+    assert all(s.parameters.dtype == s.gradient.dtype == dtype for s in taken)
+    assert not any(np.shares_memory(s.parameters, w) for s in taken)
+    history = fit(LINE, w, x, y, batches=FullBatch(), learning_rate=0.1, epochs=2, progress=None)
+    assert history.parameters.dtype == dtype
+
+
+def test_a_schedule_is_asked_at_every_step() -> None:
+    asked: list[int] = []
+
+    def schedule(k: int) -> float:
+        asked.append(k)
+        return 0.5 ** (k + 1)
+
+    taken = steps(batches=MiniBatch(2), epochs=2, rng=0, learning_rate=schedule)
+    assert asked == [0, 1, 2, 3, 4, 5]
+    assert [s.learning_rate for s in taken] == [0.5 ** (k + 1) for k in range(6)]
+
+
+def test_a_rate_may_be_a_fraction_or_of_numpy() -> None:
+    assert (
+        steps(learning_rate=Fraction(1, 8))[0].parameters.tolist() == steps(learning_rate=0.125)[0].parameters.tolist()
+    )
+    assert steps(learning_rate=np.float32(0.125))[0].learning_rate == 0.125
+
+
+def test_no_epochs_are_no_steps() -> None:
+    assert steps(epochs=0) == []
+
+
+def test_a_rule_may_be_ones_own() -> None:
+    class Momentum:
+        """v := ½ v + g, w := w − η v."""
+
+        def initial_state(self, w: Any) -> Any:
+            return 0 * w
+
+        def step(self, state: Any, w: Any, gradient: Any, learning_rate: float) -> tuple[Any, Any]:
+            state = state / 2 + gradient
+            return state, w - learning_rate * state
+
+    one, two = steps(epochs=2, rule=Momentum())
+    assert one.parameters.tolist() == steps(epochs=1)[0].parameters.tolist()
+    velocity = one.gradient / 2 + two.gradient
+    assert two.parameters.tolist() == (one.parameters - 0.1 * velocity).tolist()
+
+
+def test_the_default_rule_is_gradient_descent() -> None:
+    assert steps()[0].parameters.tolist() == steps(rule=GradientDescent())[0].parameters.tolist()
+
+
+# --------------------------------------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "start"),
+    [
+        ({"w": [0.0]}, ShapeError, "w has shape (1,), expected (2,)"),
+        ({"w": [0.0, np.nan]}, NonFiniteError, "w[1] is nan"),
+        ({"x": [[1.0, 2.0]]}, ShapeError, "x has shape (1, 2), expected (N, 1)"),
+        ({"y": [1.0, 2.0]}, ShapeError, "y has shape (2,), expected (5, 1)"),
+        ({"y": ["a"] * 5}, DTypeError, "y has dtype <U1"),
+        ({"learning_rate": 0}, SettingError, "learning_rate is 0: learning_rate is a positive number"),
+        ({"learning_rate": -0.1}, SettingError, "learning_rate is -0.1"),
+        ({"learning_rate": np.inf}, SettingError, "learning_rate is inf: learning_rate is a finite real number"),
+        ({"learning_rate": "fast"}, SettingError, "learning_rate is 'fast'"),
+        ({"learning_rate": None}, SettingError, "learning_rate is None"),
+        ({"epochs": -1}, SettingError, "epochs is -1: epochs is a whole number of at least 0"),
+        ({"epochs": 1.5}, SettingError, "epochs is 1.5"),
+        ({"batches": 32}, SettingError, "batches is 32"),
+        ({"batches": FullBatch}, SettingError, "batches is <class"),
+        ({"rule": GradientDescent}, SettingError, "rule is <class"),
+        ({"rule": {}}, SettingError, "rule is {}"),
+        ({"network": None}, SettingError, "network is None"),
+        ({"batches": MiniBatch(2), "rng": "seed"}, SettingError, "rng is 'seed'"),
+        ({"batches": MiniBatch(2), "rng": -1}, SettingError, "rng is -1"),
+    ],
+)
+def test_arguments_are_checked_at_the_call(change: dict[str, Any], kind: type[RefnnError], start: str) -> None:
+    arguments = {
+        "network": LINE,
+        "w": [0.0, 0.0],
+        "x": X,
+        "y": Y,
+        "batches": FullBatch(),
+        "learning_rate": 0.1,
+        "epochs": 1,
+    }
+    for train in (descend, fit):
+        with pytest.raises(kind) as caught:
+            train(**{**arguments, **change})
+        assert str(caught.value).startswith(start)
+
+
+def test_targets_are_checked_at_the_call() -> None:
+    network = Network(Dense(1, 3), loss=SoftmaxCrossEntropy())
+    with pytest.raises(TargetError, match=r"y\[4\] is 3"):
+        descend(network, np.zeros(6), X, [0, 1, 2, 0, 3], batches=FullBatch(), learning_rate=1, epochs=1)
+
+
+@pytest.mark.parametrize("rate", [0.0, np.nan, "x", None])
+def test_a_schedule_that_gives_no_rate_names_the_step(rate: Any) -> None:
+    stream = descend(
+        LINE, [0.0, 0.0], X, Y, batches=FullBatch(), learning_rate=lambda k: 0.1 if k < 2 else rate, epochs=5
+    )
+    assert [next(stream).number, next(stream).number] == [0, 1]
+    with pytest.raises(SettingError, match=r"^the learning rate of step 2 is"):
+        next(stream)
+
+
+@pytest.mark.parametrize("indices", [[7], [-6], [0.5], "ab", None, [[0, 1]], [], [True] * 3, np.zeros(0, int)])
+def test_batches_that_do_not_index_the_samples_are_refused(indices: Any) -> None:
+    class Wrong:
+        shuffles = False
+
+        def epoch(self, samples: int, rng: np.random.Generator | None) -> Iterator[Any]:
+            yield np.array(indices) if isinstance(indices, list) else indices
+
+    with pytest.raises(RefnnError, match=r"^the batch of step 0 is"):
+        steps(batches=Wrong())
+
+
+# ---------------------------------------------------------------------------------------------------- divergence
+
+
+@pytest.mark.parametrize("setting", ["ignore", "warn", "raise"])
+def test_divergence_names_its_step(setting: Any) -> None:
+    with np.errstate(all=setting):
+        stream = descend(LINE, [0.0, 0.0], X, Y, batches=FullBatch(), learning_rate=1e150, epochs=9)
+        taken: list[int] = []
+        with pytest.raises(DivergenceError) as caught:
+            taken.extend(step.number for step in stream)
+    assert taken
+    assert caught.value.step == taken[-1] + 1
+    assert caught.value.given == f"step {caught.value.step} (epoch {caught.value.step})"
+    assert caught.value.remedy == "Lower the learning rate, or scale the data"
+
+
+def test_a_loss_beyond_the_range_is_a_divergence_though_the_gradient_is_not() -> None:
+    # five squares of 1e154, halved, are 2.5e308; the gradient is 1e154
+    network = Network(Dense(1, 1), Identity(), loss=SquaredError(reduction="sum"))
+    stream = descend(
+        network, [0.0, 1e154], np.zeros((5, 1)), np.zeros(5), batches=FullBatch(), learning_rate=0.1, epochs=1
+    )
+    with pytest.raises(DivergenceError, match=r"^step 0 \(epoch 0\)"):
+        next(stream)
+
+
+def test_fit_hands_over_what_was_reached_before_the_divergence() -> None:
+    with pytest.raises(DivergenceError) as caught:
+        fit(LINE, [0.0, 0.0], X, Y, batches=FullBatch(), learning_rate=1e100, epochs=9, progress=None)
+    history = caught.value.history
+    assert isinstance(history, History)
+    assert history.stopped == "diverged"
+    assert history.steps >= 1
+    assert np.isfinite(history.parameters).all()
+    assert np.isfinite(history.losses).all()
+    assert history.losses[0] == 16.5
+
+
+# ------------------------------------------------------------------------------------------------------------- fit
+
+
+def test_fit_reaches_the_line_and_keeps_the_losses() -> None:
+    # the Hessian [[6, 2], [2, 1]] has the eigenvalues (7 ± √41)/2, that is 6.7 and 0.298: with η = 0.25 each step
+    # leaves at most 1 − 0.25·0.298 = 0.925 of a distance, and 400 steps 3e-14 of 2
+    history = fit(LINE, [0.0, 0.0], X, Y, batches=FullBatch(), learning_rate=0.25, epochs=400, progress=None)
+    assert (history.stopped, history.steps, len(history.losses)) == ("epochs", 400, 401)
+    assert np.abs(history.parameters - [2, 1]).max() < 1e-12
+    assert history.losses[0] == 16.5
+    assert all(b <= a for a, b in zip(history.losses[:100], history.losses[1:101], strict=True))
+
+
+def test_losses_are_those_of_all_samples_after_each_epoch() -> None:
+    settings: dict[str, Any] = {"batches": MiniBatch(2), "learning_rate": 0.1, "epochs": 3, "rng": 4}
+    history = fit(LINE, [0.0, 0.0], X, Y, **settings, progress=None)
+    taken = steps(**settings)
+    last_of_epoch = [[s for s in taken if s.epoch == e][-1].parameters for e in range(3)]
+    assert list(history.losses) == [16.5, *(LINE.loss(w, X, Y) for w in last_of_epoch)]
+    assert history.steps == len(taken) == 9
+    assert history.parameters.tolist() == taken[-1].parameters.tolist()
+
+
+def test_fit_stops_below_a_target() -> None:
+    history = fit(
+        LINE, [0.0, 0.0], X, Y, batches=FullBatch(), learning_rate=0.25, epochs=400, stop_below=0.01, progress=None
+    )
+    assert history.stopped == "target"
+    assert history.losses[-1] < 0.01 <= history.losses[-2]
+    assert history.steps == len(history.losses) - 1 < 400
+
+
+def test_fit_loses_patience() -> None:
+    # at the minimum the loss is 0 and stays so: no new minimum in three epochs
+    history = fit(LINE, [2.0, 1.0], X, Y, batches=FullBatch(), learning_rate=0.1, epochs=50, patience=3, progress=None)
+    assert (history.stopped, history.losses) == ("patience", (0.0, 0.0, 0.0, 0.0))
+
+
+def test_patience_counts_from_the_last_minimum() -> None:
+    rates = [0.1, 0.1, 0.4, 0.4, 0.4, 0.4]  # 0.4 is above 2/6.7: the loss rises
+    history = fit(
+        LINE,
+        [0.0, 0.0],
+        X,
+        Y,
+        batches=FullBatch(),
+        learning_rate=lambda k: rates[k],
+        epochs=6,
+        patience=2,
+        progress=None,
+    )
+    assert history.stopped == "patience"
+    best = history.losses.index(min(history.losses))
+    assert len(history.losses) == best + 2 + 1
+
+
+def test_no_epochs_give_the_start_and_not_the_argument() -> None:
+    w = np.array([1.0, 2.0])
+    history = fit(LINE, w, X, Y, batches=FullBatch(), learning_rate=0.1, epochs=0, progress=None)
+    assert (history.steps, history.stopped, history.parameters.tolist()) == (0, "epochs", [1, 2])
+    assert not np.shares_memory(history.parameters, w)
+    assert not history.parameters.flags.writeable
+
+
+def test_ctrl_c_in_the_progress_returns_what_there_is() -> None:
+    def interrupted(epoch: int, epochs: int, loss: float) -> None:
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    history = fit(
+        LINE, [0.0, 0.0], X, Y, batches=MiniBatch(2), learning_rate=0.1, epochs=9, rng=0, progress=interrupted
+    )
+    assert (history.stopped, history.steps, len(history.losses)) == ("interrupted", 9, 4)
+    assert history.parameters.tolist() == steps(batches=MiniBatch(2), epochs=3, rng=0)[-1].parameters.tolist()
+
+
+def test_ctrl_c_within_an_epoch_returns_what_there_is() -> None:
+    class Interrupted:
+        shuffles = False
+
+        def epoch(self, samples: int, rng: np.random.Generator | None) -> Iterator[IntArray]:
+            yield np.array([0, 1])
+            raise KeyboardInterrupt
+
+    history = fit(LINE, [0.0, 0.0], X, Y, batches=Interrupted(), learning_rate=0.1, epochs=9, progress=None)
+    assert (history.stopped, history.steps, history.losses) == ("interrupted", 1, (16.5,))
+    # samples (0, 1) and (1, 3): the gradient is (−3/2, −2)
+    assert history.parameters.tolist() == [0.1 * 1.5, 0.1 * 2]
+
+
+def test_progress_is_told_after_every_epoch() -> None:
+    told: list[tuple[int, int, float]] = []
+    history = fit(
+        LINE, [0.0, 0.0], X, Y, batches=SingleSample(), learning_rate=0.01, epochs=3, rng=0,
+        progress=lambda *news: told.append(news),
+    )  # fmt: skip
+    assert told == [(k, 3, history.losses[k]) for k in (1, 2, 3)]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_shown_in_place_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    fit(LINE, [2.0, 1.0], X, Y, batches=FullBatch(), learning_rate=0.1, epochs=2)
+    assert screen.getvalue() == "\repoch 1/2  loss 0   \repoch 2/2  loss 0   \n"
+
+
+def test_nothing_is_shown_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", file)
+    print_progress(1, 2, 0.5)
+    assert file.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("setting", "start"),
+    [
+        ({"stop_below": "a"}, "stop_below is 'a'"),
+        ({"stop_below": np.nan}, "stop_below is nan"),
+        ({"patience": 0}, "patience is 0"),
+        ({"patience": 1.5}, "patience is 1.5"),
+        ({"progress": 5}, "progress is 5"),
+    ],
+)
+def test_settings_of_fit_are_checked_at_the_call(setting: dict[str, Any], start: str) -> None:
+    def never(k: int) -> float:
+        raise AssertionError("a step was taken")
+
+    with pytest.raises(SettingError) as caught:
+        fit(LINE, [0.0, 0.0], X, Y, batches=FullBatch(), learning_rate=never, epochs=1, **setting)
+    assert str(caught.value).startswith(start)
+
+
+def test_training_a_network_with_a_hidden_layer() -> None:
+    network = Network(Dense(2, 5), Tanh(), Dense(5, 2), loss=SoftmaxCrossEntropy())
+    x: FloatArray = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    history = fit(
+        network, network.initial_parameters(rng=3), x, [0, 1, 1, 0], batches=FullBatch(), learning_rate=0.5,
+        epochs=2000, stop_below=0.05, progress=None,
+    )  # fmt: skip
+    assert history.stopped == "target"
+    assert network.predict(history.parameters, x).argmax(axis=1).tolist() == [0, 1, 1, 0]
