@@ -226,6 +226,20 @@ def test_gelu_left_tail_is_as_accurate_as_its_docstring_says() -> None:
     assert 900 < ratio < 4 * 900
 
 
+def jumps(activation: Activation, z: float) -> bool:
+    """Whether the slopes of the definition on the two sides of z differ."""
+    _, slope = ACTIVATIONS[type(activation)](activation)
+    aside = M.mpf(10) ** -40
+    return bool(abs(slope(z + aside) - slope(z - aside)) > M.mpf(10) ** -30)
+
+
+@pytest.mark.parametrize("kind", activations.ALL)
+def test_kinks_are_where_the_slope_jumps(kind: type[Activation]) -> None:
+    instances = [a for a in INSTANCES if type(a) is kind]
+    found = {z for z in range(-3, 4) if any(jumps(a, z) for a in instances)}
+    assert all(set(a.kinks) == found for a in instances)  # whatever the parameters: ELU(1) has none
+
+
 @pytest.mark.parametrize("kind", [LeakyReLU, ELU])
 @pytest.mark.parametrize("value", [np.nan, np.inf, "a", None, True, 10**400, 1j, np.zeros(2)])
 def test_settings_are_finite_numbers(kind: Callable[[Any], Activation], value: Any) -> None:

@@ -84,8 +84,9 @@ UNSHOWN: list[Any] = [BIG, -BIG, Fraction(BIG), Fraction(1, BIG), [BIG], {BIG: B
 OBJECTS: list[Any] = [
     None, True, 10**400, Decimal("sNaN"), Decimal(1), dt.date(2020, 1, 1), np.datetime64("NaT"), np.timedelta64("NaT"),
     np.timedelta64(3), np.float16(1), np.longdouble(2), np.str_("a"), b"x", "", "mean", {}, {"a": 1}, set(), {1, 2},
-    range(3), [], (), [[]], [[1], [1, 2]], [1, [2]], [None], ["a"], [10**400], [1j], object(), float, Dense, Tanh, Tanh(), SquaredError, SquaredError(), FullBatch, FullBatch(), np.random.default_rng(0), len,
-    ..., Network(Identity(), loss=SquaredError()), slice(3), memoryview(b"ab"), DualArray(np.ones(2), np.ones(2)),
+    range(3), [], (), [[]], [[1], [1, 2]], [1, [2]], [None], ["a"], [10**400], [1j], object(), float,
+    Dense, Tanh, Tanh(), SquaredError, SquaredError(), FullBatch, FullBatch(), np.random.default_rng(0), len, ...,
+    Network(Identity(), loss=SquaredError()), slice(3), memoryview(b"ab"), DualArray(np.ones(2), np.ones(2)),
     ComplexArray(np.ones((5, 3), complex)), RoundedArray.exact(np.ones(26)),
 ]  # fmt: skip
 """Objects that are no arrays, or hardly; some cannot be compared or hashed."""
