@@ -127,8 +127,8 @@ def digits(bits: int = BITS) -> Namespace:
     Examples
     --------
     >>> m = digits(400)
-    >>> ACTIVATIONS["Sigmoid"](m, None, m.log(m.number(3)))
-    mpf('0.75')
+    >>> float(ACTIVATIONS["Sigmoid"](m, None, m.log(m.number(3))))
+    0.75
     """
     context = extra("mpmath", "symbolic", "the textbook witness").mp.clone()
     context.prec = bits
