@@ -74,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RefnnError as error:
         _complain(f"{type(error).__name__}: {error}")
         return DISAGREES if isinstance(error, DivergenceError) else BAD_INPUT
+    except MemoryError:
+        _complain("there is not enough memory for this; fewer hidden units or samples need less")
+        return BAD_INPUT
     except KeyboardInterrupt:
         _complain("interrupted; nothing was written")
         return INTERRUPTED
@@ -265,7 +268,7 @@ def _progress(*, shown: bool) -> Iterator[Narrator]:
 
 def _train(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     from refnn import storage
-    from refnn.descent import fit
+    from refnn.descent import History, fit
     from refnn.report.measure import accuracy
     from refnn.report.verification import jsonable, network_for
 
@@ -284,19 +287,24 @@ def _train(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             _say(f"epoch {epoch}/{epochs}  loss {loss:.6g}")
 
     begin = time.perf_counter()
-    history = fit(
-        network,
-        network.initial_parameters(rng=settings.seed),
-        data.x,
-        data.y,
-        batches=variants[options.variant],
-        learning_rate=settings.learning_rate,
-        epochs=settings.epochs,
-        rng=settings.seed,
-        stop_below=options.stop_below,
-        patience=options.patience,
-        progress=progress,
-    )
+    try:
+        history = fit(
+            network,
+            network.initial_parameters(rng=settings.seed),
+            data.x,
+            data.y,
+            batches=variants[options.variant],
+            learning_rate=settings.learning_rate,
+            epochs=settings.epochs,
+            rng=settings.seed,
+            stop_below=options.stop_below,
+            patience=options.patience,
+            progress=progress,
+        )
+    except DivergenceError as error:
+        steps = error.history.steps if isinstance(error.history, History) else 0
+        _complain(f"training diverged after {steps} steps; nothing was saved. DivergenceError: {error}")
+        return DISAGREES
     outcome = {
         "format": "refnn training",
         "refnn": refnn.__version__,

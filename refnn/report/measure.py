@@ -45,6 +45,10 @@ def no_progress(done: float) -> None:
     """Tell nobody."""
 
 
+NUMBERS = 10**7
+"""How many parameters the path of a run may hold in all; a large network is recorded at fewer points."""
+
+
 # ----------------------------------------------------------------------------------------------------------- training
 
 
@@ -139,7 +143,7 @@ def record(
     count("epochs", epochs)
     per_epoch = sum(1 for _ in batches.epoch(len(x), generator(rng)))
     total = per_epoch * epochs
-    marks = recorded_steps(total)
+    marks = recorded_steps(total, min(POINTS, max(2, NUMBERS // network.size)))
     points = [(0.0, 0.0, network.loss(w, x, y), w)]
     batch_losses: list[float] = []
     taken, seconds, diverged_at = 0, 0.0, None
@@ -167,10 +171,10 @@ def record(
     )
 
 
-def recorded_steps(total: int) -> set[int]:
-    """Numbers of steps from 0 to below `total`, at most `POINTS`: half evenly spaced, half geometrically."""
-    even = np.linspace(0, total, POINTS // 2, endpoint=False)
-    geometric = np.geomspace(1, total, POINTS // 2, endpoint=False)
+def recorded_steps(total: int, points: int) -> set[int]:
+    """Numbers of steps from 0 to below `total`, at most so many `points`: half evenly spaced, half geometrically."""
+    even = np.linspace(0, total, points // 2, endpoint=False)
+    geometric = np.geomspace(1, total, points // 2, endpoint=False)
     return {min(int(k), total - 1) for k in np.concatenate([even, geometric])}
 
 

@@ -36,7 +36,7 @@ W = np.linspace(-0.9, 1.1, 13)
 
 @given(st.integers(1, 10**7))
 def test_recorded_steps_lie_in_the_run_and_are_not_too_many(total: int) -> None:
-    steps = recorded_steps(total)
+    steps = recorded_steps(total, POINTS)
     assert min(steps) == 0
     assert max(steps) < total
     assert len(steps) <= POINTS
@@ -45,7 +45,7 @@ def test_recorded_steps_lie_in_the_run_and_are_not_too_many(total: int) -> None:
 
 
 def test_every_step_of_a_short_run_is_recorded() -> None:
-    assert recorded_steps(POINTS // 2) == set(range(POINTS // 2))
+    assert recorded_steps(POINTS // 2, POINTS) == set(range(POINTS // 2))
 
 
 @pytest.mark.parametrize("batches", [refnn.FullBatch(), refnn.SingleSample(), refnn.MiniBatch(3)])
@@ -57,7 +57,7 @@ def test_a_run_is_that_of_descend_with_the_losses_at_its_parameters(batches: ref
     )
     steps = list(refnn.descend(NETWORK, W, X, Y, batches=batches, learning_rate=0.05, epochs=epochs, rng=3))
     per_epoch = len(steps) // epochs
-    points = sorted(recorded_steps(len(steps)) | {len(steps)})
+    points = sorted(recorded_steps(len(steps), POINTS) | {len(steps)})
     parameters = [W, *(step.parameters for step in steps)]
     assert run.variant == "name"
     assert run.steps == len(steps)
@@ -72,6 +72,13 @@ def test_a_run_is_that_of_descend_with_the_losses_at_its_parameters(batches: ref
     assert run.seconds[0] == 0
     assert told[-1] == 1
     assert told == sorted(told)
+
+
+def test_a_large_network_is_recorded_at_fewer_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "NUMBERS", 13 * 10)
+    run = record("r", NETWORK, W, X, Y, batches=refnn.FullBatch(), learning_rate=0.05, epochs=90, rng=0)
+    assert len(run.path) <= 10 + 1
+    assert run.path[-1].tolist() != W.tolist()
 
 
 def test_noise_is_the_distance_of_batch_losses_in_the_last_half() -> None:
