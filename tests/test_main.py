@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -241,10 +242,10 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     differentiate = refnn.Network.differentiate
     left = iter(range(steps))
 
-    def interrupted(self: refnn.Network, *arguments: object) -> object:
+    def interrupted(self: refnn.Network, *arguments: Any) -> Any:
         if next(left, None) is None:
             raise KeyboardInterrupt
-        return differentiate(self, *arguments)  # type: ignore[type-var] # whatever it is given
+        return differentiate(self, *arguments)
 
     monkeypatch.setattr(refnn.Network, "differentiate", interrupted)
 

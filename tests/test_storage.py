@@ -61,7 +61,7 @@ def test_the_path_is_used_as_it_is_and_the_old_file_replaced(tmp_path: Path) -> 
     assert files(tmp_path) == [path.name]
 
 
-# ----------------------------------------------------------------------------------------------------- crashes midway
+# ------------------------------------------------------------------------------------------------------- crashes midway
 
 
 class PowerCutError(BaseException):
@@ -127,7 +127,7 @@ def test_an_error_of_the_system_without_words_still_says_something(
         save_parameters(tmp_path / "w.npz", NETWORK, W)
 
 
-# ---------------------------------------------------------------------------------------------------------- bad input
+# ------------------------------------------------------------------------------------------------------------ bad input
 
 
 def test_parameters_that_do_not_fit_are_refused_before_writing(tmp_path: Path) -> None:
