@@ -1,0 +1,376 @@
+"""What the learning rate does, where all of it can be known: on quadratics, and on convex problems.
+
+For z = x̃·w with x̃ = (x, 1) and the mean of ½(z − y)², the Hessian is A = X̃ᵀX̃/N everywhere, and a step takes the error
+e = w − w* to (I − ηA) e: along an eigenvector with eigenvalue μ, to (1 − ημ) times itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import reduce
+from itertools import pairwise, permutations
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from refnn import BinaryCrossEntropy, Dense, FullBatch, Network, SquaredError, descend, descent
+from refnn.arithmetic.rounded import RoundedArray
+from refnn.arrays import FloatArray, IntArray
+from refnn.descent import Batches
+from refnn.testing import ordinary_values
+from tests.laws.measures import examples
+
+EPS = float(np.finfo(float).eps)
+SAMPLES, INPUTS = 7, 2
+REGRESSION = Network(Dense(INPUTS, 1), loss=SquaredError())
+CLASSIFICATION = Network(Dense(INPUTS, 1), loss=BinaryCrossEntropy())
+
+
+def norm(v: FloatArray) -> float:
+    return float(np.sqrt(np.sum(v * v)))
+
+
+def extended(x: FloatArray) -> FloatArray:
+    """x̃ = (x, 1): the weights and the bias act alike."""
+    return np.column_stack([x, np.ones(len(x))])
+
+
+class Quadratic(NamedTuple):
+    """The loss of linear regression: its minimum, by least squares, and its curvatures, in ascending order."""
+
+    x: FloatArray
+    y: FloatArray
+    best: FloatArray
+    curvatures: FloatArray
+    axes: FloatArray
+    slack: float
+    """How far (A − μ)v may be from 0 for each computed eigenvector, the rounding of A included."""
+
+
+def quadratic(x: FloatArray, y: FloatArray) -> Quadratic:
+    rows = extended(x)
+    hessian = rows.T @ rows / len(x)
+    curvatures, axes = np.linalg.eigh(hessian)
+    residual = norm(hessian @ axes - axes * curvatures)
+    rounding = (len(x) + 8) * EPS * norm(abs(rows).T @ abs(rows) / len(x))  # N products and sums, then P of them
+    best = np.linalg.lstsq(rows, y, rcond=None)[0]
+    return Quadratic(x, y, best, curvatures, axes, residual + rounding)
+
+
+def array(rows: int, columns: int, values: Any) -> st.SearchStrategy[FloatArray]:
+    return st.tuples(*[values] * (rows * columns)).map(lambda v: np.array(v, dtype=float).reshape(rows, columns))
+
+
+QUADRATICS = st.tuples(
+    array(SAMPLES, INPUTS, ordinary_values()), array(SAMPLES, 1, ordinary_values()).map(lambda y: y[:, 0])
+).map(lambda xy: quadratic(*xy))
+
+
+def step_error(network: Network, radius: float, x: FloatArray, y: FloatArray, eta: float) -> float:
+    """A bound on the rounding error of any step of linear regression whose parameters are within `radius` of 0.
+
+    All errors of such a step grow with the magnitudes in it, and this step has the largest: nothing in it cancels.
+    """
+    w = RoundedArray.exact(np.full(network.size, radius))
+    _, gradient = network.loss_and_gradient(w, abs(x), -abs(y))
+    return norm((w + RoundedArray.exact(np.asarray(eta)) * gradient).error)
+
+
+def stationary(q: Quadratic) -> float:
+    """A bound on the gradient at the computed minimum, which is not quite 0."""
+    _, gradient = REGRESSION.loss_and_gradient(RoundedArray.exact(q.best), q.x, q.y)
+    return norm(abs(gradient.value) + gradient.error)
+
+
+# -------------------------------------------------------------------------------------------------- on a quadratic
+
+
+def follow(q: Quadratic, start: FloatArray, times: float, steps: int) -> tuple[FloatArray, FloatArray, list[float]]:
+    """The coordinates of w − w* along all axes, step after step; how far they may be off; and the losses.
+
+    η = times/λ. Each coordinate is asserted to become (1 − ημ) times what it was, but for rounding.
+    """
+    eta = times / float(q.curvatures[-1])
+    path = [
+        start,
+        *(
+            step.parameters
+            for step in descend(REGRESSION, start, q.x, q.y, batches=FullBatch(), learning_rate=eta, epochs=steps)
+        ),
+    ]
+    factors = 1 - eta * q.curvatures
+    coordinates = np.array([(w - q.best) @ q.axes for w in path])
+    tolerances = []
+    for w, before, after in zip(path, coordinates, coordinates[1:], strict=False):
+        size = norm(w - q.best)
+        rounding = step_error(REGRESSION, float(np.max(abs(w))), q.x, q.y, eta)
+        # the eigenvectors' residual, the gradient at the computed w*, the step, and the two inner products with an axis
+        dot = 16 * EPS * (norm(w) + norm(q.best) + abs(eta) * size * float(q.curvatures[-1]))
+        tolerances.append(eta * q.slack * size + eta * stationary(q) + rounding + dot)
+        assert np.all(abs(after - factors * before) <= tolerances[-1])
+    return coordinates, np.array(tolerances), [REGRESSION.loss(w, q.x, q.y) for w in path]
+
+
+def loss_error(q: Quadratic, radius: float) -> float:
+    """A bound on the rounding error of the loss, wherever the parameters are within `radius` of 0."""
+    w = RoundedArray.exact(np.full(REGRESSION.size, radius))
+    return float(REGRESSION.loss(w, abs(q.x), -abs(q.y)).error)
+
+
+STARTS = array(1, INPUTS + 1, ordinary_values()).map(lambda w: w[0])
+
+
+@examples(1)
+@given(QUADRATICS, STARTS, st.sampled_from((0.1, 0.5, 0.9)))
+def test_below_one_over_lambda_every_coordinate_stays_on_its_side_and_the_loss_falls(
+    q: Quadratic, offset: FloatArray, times: float
+) -> None:
+    start = q.best + q.axes[:, -1] + 0.5 * offset
+    coordinates, tolerances, path = follow(q, start, times, steps=6)
+    for before, after, tolerance in zip(coordinates, coordinates[1:], tolerances, strict=False):
+        sides = before * after
+        assert np.all(sides[abs(after) > tolerance] > 0)
+        assert np.all(abs(after) <= abs(before) + tolerance)
+    assert all(b <= a + 2 * loss_error(q, float(np.max(abs(start)) + 9)) for a, b in pairwise(path))
+
+
+@examples(1)
+@given(QUADRATICS, STARTS, st.sampled_from((1.1, 1.5, 1.9)))
+def test_between_one_and_two_over_lambda_the_top_coordinate_overshoots_every_time_and_converges(
+    q: Quadratic, offset: FloatArray, times: float
+) -> None:
+    assume(q.curvatures[-1] > 1.01 * q.curvatures[-2])  # so that there is one top axis
+    # The coordinate along the top axis starts at no less than 1.
+    start = q.best + q.axes[:, -1] * (1 + abs(offset[0])) + 0.5 * offset[1] * q.axes[:, 0]
+    coordinates, tolerances, path = follow(q, start, times, steps=6)
+    top = coordinates[:, -1]
+    assert np.all(abs(top[1:]) > tolerances)  # 0.1⁶ is far from rounding, so each sign is certain
+    assert np.all(top[1:] * top[:-1] < 0)
+    assert np.all(abs(top[1:]) < abs(top[:-1]))
+    assert path[-1] < path[0]
+
+
+@examples(1)
+@given(QUADRATICS, st.sampled_from((2.1, 3.0, 10.0)))
+def test_above_two_over_lambda_it_grows(q: Quadratic, times: float) -> None:
+    coordinates, _, path = follow(q, q.best + q.axes[:, -1], times, steps=6)
+    top = abs(coordinates[:, -1])
+    assert np.all(top[1:] > top[:-1])
+    assert all(b > a for a, b in pairwise(path))
+
+
+def test_following_a_wrong_curvature_fails() -> None:
+    x = np.cos(np.arange(14.0)).reshape(SAMPLES, INPUTS)
+    q = quadratic(x, np.sin(np.arange(7.0)))
+    follow(q, q.best + q.axes[:, -1], 0.5, steps=3)
+    with pytest.raises(AssertionError):
+        follow(q._replace(curvatures=q.curvatures * 1.001), q.best + q.axes[:, -1], 0.5, steps=3)
+
+
+def test_the_number_of_steps_grows_like_one_over_eta() -> None:
+    # x = ±1: A is the identity, and each step takes w − w* to (1 − η) times itself. To come within 1/r of where it
+    # began takes n = ⌈ln r / −ln(1 − η)⌉ steps; and η ≤ −ln(1 − η) ≤ η/(1 − η).
+    network = Network(Dense(1, 1), loss=SquaredError())
+    x, y = np.array([[1.0], [-1.0]]), np.array([3.0, -1.0])  # w* = (2, 1), and the minimum is 0
+    ratio, counts = 1000.0, []
+    first = network.loss(np.zeros(2), x, y)
+    for k in range(3, 9):
+        eta = 2.0**-k
+        steps = descend(network, np.zeros(2), x, y, batches=FullBatch(), learning_rate=eta, epochs=10**5)
+        n = next(s.number + 1 for s in steps if network.loss(s.parameters, x, y) <= first / ratio**2)
+        assert math.log(ratio) * (1 - eta) / eta <= n <= math.log(ratio) / eta + 1
+        counts.append(n)
+    assert all(1.8 < b / a < 2.2 for a, b in pairwise(counts))  # 2, but for η ≤ 1/8 and rounding up
+
+
+# --------------------------------------------------------------------------------------------- the global minimum
+
+
+@examples(0.5)
+@given(QUADRATICS, STARTS)
+def test_full_batches_reach_the_global_minimum_of_linear_regression(q: Quadratic, start: FloatArray) -> None:
+    smallest, largest = float(q.curvatures[0]), float(q.curvatures[-1])
+    assume(smallest > largest / 60)
+    eta, steps = 1 / largest, math.ceil(largest / smallest * math.log(1e6))
+    w = start
+    for step in descend(REGRESSION, start, q.x, q.y, batches=FullBatch(), learning_rate=eta, epochs=steps):
+        w = step.parameters
+    distance = norm(start - q.best)
+    # Each step takes the distance to at most 1 − ημ of itself, and adds the rounding of a step; w stays in this ball.
+    contraction = 1 - smallest / largest * (1 - 1e-9)  # eigenvalues are computed to within a few units of λ
+    radius = norm(q.best) + distance
+    drift = (step_error(REGRESSION, radius, q.x, q.y, eta) + eta * stationary(q)) / (1 - contraction)
+    reached = contraction**steps * distance + drift
+    assert norm(w - q.best) <= reached <= 2e-6 * distance + drift
+    above = REGRESSION.loss(w, q.x, q.y) - REGRESSION.loss(q.best, q.x, q.y)
+    assert above <= largest / 2 * reached**2 + stationary(q) * reached + 2 * loss_error(q, radius)
+
+
+def sigma(z: FloatArray) -> FloatArray:
+    return 1 / (1 + np.exp(-z))
+
+
+def newton(rows: FloatArray, y: FloatArray) -> FloatArray:
+    """The minimum of logistic regression by Newton's method, halving steps that do not lower the loss."""
+
+    def loss(w: FloatArray) -> float:
+        return float(np.mean(np.logaddexp(0, rows @ w) - y * (rows @ w)))
+
+    w = np.zeros(rows.shape[1])
+    for _ in range(40):
+        p = sigma(rows @ w)
+        step = np.linalg.solve(rows.T @ (rows * (p * (1 - p))[:, None]), rows.T @ (p - y))
+        while norm(step) > 1e-12 and loss(w - step) > loss(w):
+            step = step / 2
+        w = w - step
+    return w
+
+
+CORNERS = np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+LABELS = np.array([0.0, 1.0] * 3)
+"""Three points that span the plane, each with both labels: no line separates them, and −log σ(z) − log σ(−z) grows with
+|z| at each, so that the loss has a minimum, and only one (Albert, Anderson, Biometrika 71 (1984), 1–10: overlap)."""
+
+
+@examples(0.25)
+@given(array(3, INPUTS, ordinary_values()), st.tuples(*[st.sampled_from((0.0, 1.0))] * 3), STARTS)
+def test_full_batches_reach_the_global_minimum_of_logistic_regression(
+    more: FloatArray, labels: tuple[float, ...], start: FloatArray
+) -> None:
+    x, y = np.concatenate([CORNERS, more]), np.concatenate([LABELS, labels])
+    rows = extended(x)
+    best = newton(rows, y)
+    assert (
+        norm(rows.T @ (sigma(rows @ best) - y)) < 1e-12
+    )  # it is stationary, hence, the loss being convex, the minimum
+    least = CLASSIFICATION.loss(best, x, y)
+    largest = float(np.linalg.eigvalsh(rows.T @ rows / len(x))[-1]) / 4  # σ′ ≤ 1/4
+    eta, distance = 1 / largest, norm(start - best)
+    # Newton's w* is off by its gradient over the curvature there; twice, for the curvature to change a little.
+    p = sigma(rows @ best)
+    curvature = float(np.linalg.eigvalsh(rows.T @ (rows * (p * (1 - p))[:, None]))[0])
+    newtons = 2 * (norm(rows.T @ (p - y)) + 64 * EPS * norm(rows)) / curvature
+    # Rounding: z has P products and sums of numbers up to R·|x̃|, σ a few roundings, the mean N terms up to |x̃|.
+    lengths = np.sqrt((rows * rows).sum(axis=1))
+    roundings = 8 * (norm(best) + distance) * float(lengths.max()) + 32 + len(x)
+    error = EPS * (eta * float(lengths.max()) * roundings + 2 * (norm(best) + distance))
+
+    w, steps, n = start, descend(CLASSIFICATION, start, x, y, batches=FullBatch(), learning_rate=eta, epochs=10**6), 200
+    for _, step in zip(range(n), steps, strict=False):
+        assert norm(step.parameters - best) <= norm(w - best) + error + 2 * newtons
+        w = step.parameters
+    # Convex, and smooth with constant λ: L(w_n) − L* ≤ λ‖w₀ − w*‖²/2n (Nesterov, "Lectures on Convex Optimization",
+    # 2nd ed. 2018, corollary 2.1.2, which has 4n in place of 2n with a worse constant; Bubeck 2015, theorem 3.3).
+    gap, rounding = CLASSIFICATION.loss(w, x, y) - least, 64 * EPS * (1 + roundings)
+    assert gap <= 2 * largest * distance**2 / n + n * largest * distance * error + rounding
+
+    # In the ball around w* that w no longer leaves, the curvature is at least μ, and the gap falls by 1 − μ/λ a step.
+    radius = norm(w - best) + newtons
+    slopes = sigma(abs(rows @ best) + radius * lengths)
+    smallest = float(np.linalg.eigvalsh(rows.T @ (rows * (slopes * (1 - slopes))[:, None]) / len(x))[0])
+    assume(smallest > largest / 250)
+    n = math.ceil(largest / smallest * math.log(1e4))
+    for _, step in zip(range(n), steps, strict=False):
+        w = step.parameters
+    remaining = CLASSIFICATION.loss(w, x, y) - least
+    assert remaining <= 1.001e-4 * gap + n * largest * radius * error + rounding
+
+
+# ------------------------------------------------------------------------------------- batches that see some samples
+
+
+def update(q: Quadratic, batch: IntArray, eta: float) -> tuple[FloatArray, FloatArray]:
+    """I − ηA_b and ηg_b(w*): a step on this batch takes the error e to (I − ηA_b)e − ηg_b(w*)."""
+    rows = extended(q.x)[batch]
+    noise = rows.T @ (rows @ q.best - q.y[batch]) / len(batch)
+    return np.eye(rows.shape[1]) - eta * rows.T @ rows / len(batch), eta * noise
+
+
+@pytest.mark.parametrize("variant", descent.ALL, ids=lambda v: type(v).__name__)
+def test_on_interpolating_data_every_variant_reaches_the_minimum(variant: Batches) -> None:
+    arrived = []
+
+    @examples(0.4)
+    @given(array(SAMPLES, INPUTS, st.integers(-2, 2)), array(1, INPUTS + 1, st.integers(-3, 3)), STARTS)
+    def law(x: FloatArray, truth: FloatArray, start: FloatArray) -> None:
+        q = quadratic(x, extended(x) @ truth[0])._replace(best=truth[0])  # whole numbers: y is exact, and so is w*
+        lengths = (extended(x) ** 2).sum(axis=1)
+        eta = 1 / float(lengths.max())  # no batch has a larger curvature, so that no step leads away from w*
+        w, expected, steps = start, start - q.best, 0
+        for step in descend(REGRESSION, start, x, q.y, batches=variant, learning_rate=eta, epochs=150, rng=5):
+            expected = update(q, step.indices, eta)[0] @ expected
+            w, steps = step.parameters, step.number + 1
+        radius = norm(q.best) + norm(start - q.best)
+        # The errors of all steps add up; a step alone may weigh one sample as much as all, so N times its rounding; and
+        # the same for what is expected, by as many products with a matrix of norm 1.
+        rounding = steps * (SAMPLES * step_error(REGRESSION, radius, x, q.y, eta) + 16 * EPS * radius)
+        assert norm(w - q.best - expected) <= rounding
+        arrived.append(norm(w - q.best) <= 1e-3 * norm(start - q.best) + rounding)
+
+    law()
+    assert any(arrived)
+
+
+class Noise(NamedTuple):
+    """After any epoch, ‖w − w*‖ ≤ shrink·(what it was) + kick: in the end, within kick/(1 − shrink)."""
+
+    shrink: float
+    kick: float
+
+    @property
+    def radius(self) -> float:
+        return self.kick / (1 - self.shrink)
+
+
+def noise(q: Quadratic, sizes: list[int], eta: float) -> Noise:
+    """The worst of all orders in which an epoch can see the samples."""
+    ends = np.cumsum([0, *sizes])
+    shrinks, kicks = [], []
+    for order in permutations(range(len(q.x))):
+        batches = [np.sort(order[a:b]) for a, b in pairwise(ends)]
+        matrix, kick = reduce(_then, (update(q, batch, eta) for batch in batches))
+        shrinks.append(np.linalg.norm(matrix, 2))
+        kicks.append(norm(kick))
+    return Noise(float(max(shrinks)), float(max(kicks)))
+
+
+def _then(first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
+    return second[0] @ first[0], second[0] @ first[1] + second[1]
+
+
+def ends_of_epochs(q: Quadratic, variant: Batches, eta: float, epochs: int) -> Iterable[FloatArray]:
+    last = None
+    for step in descend(REGRESSION, np.zeros(3), q.x, q.y, batches=variant, learning_rate=eta, epochs=epochs, rng=3):
+        if last is not None and step.epoch != last.epoch:
+            yield last.parameters
+        last = step
+
+
+@pytest.mark.parametrize("variant", descent.ALL, ids=lambda v: type(v).__name__)
+def test_otherwise_every_variant_stays_within_a_radius_that_shrinks_with_eta(variant: Batches) -> None:
+    # Six samples, which batches of 1, 3 and 6 divide: the gradients of an epoch at w* sum to 0, so that its kick is of
+    # order η², its pull of order η, and the radius of order η.
+    x = np.array([[1.0, 0.5], [-1.0, 0.25], [0.5, -1.0], [0.25, 1.0], [-0.75, -0.5], [0.5, 0.75]])
+    q = quadratic(x, np.array([1.0, -0.5, 2.0, 0.0, -1.0, 0.5]))
+    sizes = [len(batch) for batch in variant.epoch(len(x), np.random.default_rng(0))]
+    radii = []
+    for eta in (0.1, 0.05, 0.025):
+        n = noise(q, sizes, eta)
+        assert n.shrink < 0.995
+        # Every step of an epoch adds its rounding; one sample may weigh as much as all, so N times that of the mean.
+        error = len(sizes) * (len(x) * step_error(REGRESSION, 2 * norm(q.best), x, q.y, eta) + eta * stationary(q))
+        error /= 1 - n.shrink
+        distance, bound = 0.0, norm(q.best)
+        for w in ends_of_epochs(q, variant, eta, epochs=math.ceil(math.log(1e-3) / math.log(n.shrink))):
+            distance, bound = norm(w - q.best), n.shrink * bound + n.kick
+            assert distance <= bound + error
+        assert bound <= n.radius + 2e-3 * norm(q.best)
+        if len(sizes) > 1:
+            assert distance > n.radius / 1000  # it stays that near, and does not arrive
+        radii.append((n.radius, error))
+    for (wider, _), (narrower, error) in pairwise(radii):
+        assert narrower <= 0.6 * wider + error
