@@ -90,7 +90,7 @@ def all_finite(array: FloatArray) -> bool:
     """Whether no element is NaN or infinite."""
     if array.ndim == 0:
         return math.isfinite(array)
-    return np.count_nonzero(np.isfinite(array)) == array.size
+    return int(np.count_nonzero(np.isfinite(array))) == array.size
 
 
 def finite(name: str, array: FloatArray) -> FloatArray:

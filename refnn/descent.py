@@ -6,13 +6,25 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal, Protocol, TypeAlias, final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from refnn.arrays import FloatArray, IntArray
-from refnn.checks import RandomState, count, finite_result, generator, instance, number, positive, representable, shown
+from refnn.checks import (
+    RandomState,
+    as_array,
+    count,
+    finite_result,
+    generator,
+    instance,
+    number,
+    positive,
+    representable,
+    shown,
+)
 from refnn.errors import DivergenceError, SettingError
 from refnn.network import Network
 from refnn.rules import GradientDescent, Rule
@@ -209,9 +221,10 @@ def descend(
     >>> step.parameters.round(3)
     array([2., 1.])
     """
-    instance("network", network, ("check", "differentiate"), "Pass a refnn.Network")
+    instance("network", network, ("unpack", "differentiate"), "Pass a refnn.Network")
     checked_w, checked_x = network.check(w, x)
     labels = network.check_targets(checked_w, checked_x, y)
+    batch = checked_w.copy(), checked_x.copy(), labels.copy()  # what the caller writes into them later is not seen
     count("epochs", epochs, least=0)
     if not callable(learning_rate):
         positive("learning_rate", learning_rate)
@@ -219,7 +232,7 @@ def descend(
     rule = GradientDescent() if rule is None else rule
     instance("rule", rule, ("initial_state", "step"), "Pass refnn.GradientDescent()")
     random = generator(rng) if batches.shuffles or rng is not None else None
-    return _steps(network, checked_w, checked_x, labels, batches, learning_rate, epochs, rule, random)
+    return _steps(network, *batch, batches, learning_rate, epochs, rule, random)
 
 
 def _steps(
@@ -260,14 +273,18 @@ def _update(
 
 
 def _samples(x: FloatArray, labels: FloatArray, indices: IntArray, step: int) -> tuple[FloatArray, FloatArray]:
-    try:
-        return x[indices], labels[indices]
-    except (IndexError, TypeError) as error:
-        raise SettingError(
-            f"the batch of step {step} is {shown(indices)}",
-            f"it does not index {len(x)} samples ({error})",
-            f"Let `epoch` give arrays of integers from 0 to {len(x) - 1}",
-        ) from error
+    """The samples of a batch, if its indices are what `Batches` promises."""
+    index = as_array(f"the batch of step {step}", indices)
+    if index.ndim == 1 and index.size:
+        try:
+            return x[index], labels[index]
+        except (IndexError, TypeError):
+            pass  # refused below
+    raise SettingError(
+        f"the batch of step {step} is {shown(indices)}",
+        f"it names no samples out of {len(x)}",
+        f"Let `epoch` give vectors of integers from 0 to {len(x) - 1}, with at least one element",
+    )
 
 
 def _read_only(array: FloatArray) -> FloatArray:
@@ -310,6 +327,15 @@ def print_progress(epoch: int, epochs: int, loss: float) -> None:
         print(f"\repoch {epoch}/{epochs}  loss {loss:.6g}   ", end=end, file=sys.stderr, flush=True)  # noqa: T201
 
 
+def _reason_to_stop(
+    losses: list[float], target: float | Fraction, wait: int
+) -> Literal["epochs", "target", "patience"]:
+    """Why training ends after the epochs with these losses; ``"epochs"`` if only when all are done."""
+    if losses[-1] < target:
+        return "target"
+    return "patience" if len(losses) - 1 - int(np.argmin(losses)) >= wait else "epochs"
+
+
 def fit(
     network: Network,
     w: ArrayLike,
@@ -336,7 +362,8 @@ def fit(
     patience
         Stop once that loss has not reached a new minimum for so many epochs.
     progress
-        A function of the epoch just done, the number of epochs and the loss, or None. The default shows them on
+        A function of the epoch just done, the number of epochs (if training stops here, that epoch) and the loss, or
+        None. The default shows them on
         standard error if that is a terminal.
 
     Returns
@@ -377,15 +404,15 @@ def fit(
                 continue
             left = len(samples)
             losses.append(network.loss(reached, x, y))
+            stopped = _reason_to_stop(losses, target, wait)
             if progress is not None:
-                progress(step.epoch + 1, epochs, losses[-1])
-            if losses[-1] < target:
-                return History(reached, tuple(losses), done, "target")
-            if len(losses) - 1 - int(np.argmin(losses)) >= wait:
-                return History(reached, tuple(losses), done, "patience")
+                progress(step.epoch + 1, epochs if stopped == "epochs" else step.epoch + 1, losses[-1])
+            if stopped != "epochs":
+                return History(reached, tuple(losses), done, stopped)
     except KeyboardInterrupt:
         return History(reached, tuple(losses), done, "interrupted")
     except DivergenceError as error:
+        error.step = done if error.step is None else error.step
         error.history = History(reached, tuple(losses), done, "diverged")
         raise
     return History(reached, tuple(losses), done, "epochs")

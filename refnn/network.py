@@ -191,6 +191,8 @@ class Network:
     @overload
     def predict(self, w: F, x: object) -> F: ...
     @overload
+    def predict(self, w: ArrayLike, x: F) -> F: ...
+    @overload
     def predict(self, w: ArrayLike, x: ArrayLike) -> FloatArray: ...
     def predict(self, w: Any, x: Any) -> Any:
         """The outputs of the network.
@@ -220,6 +222,8 @@ class Network:
 
     @overload
     def loss(self, w: F, x: object, y: ArrayLike) -> F: ...
+    @overload
+    def loss(self, w: ArrayLike, x: F, y: ArrayLike) -> F: ...
     @overload
     def loss(self, w: ArrayLike, x: ArrayLike, y: ArrayLike) -> float: ...
     def loss(self, w: Any, x: Any, y: Any) -> Any:
@@ -253,6 +257,8 @@ class Network:
     @overload
     def loss_and_gradient(self, w: F, x: object, y: ArrayLike) -> tuple[F, F]: ...
     @overload
+    def loss_and_gradient(self, w: ArrayLike, x: F, y: ArrayLike) -> tuple[F, F]: ...
+    @overload
     def loss_and_gradient(self, w: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[float, FloatArray]: ...
     def loss_and_gradient(self, w: Any, x: Any, y: Any) -> tuple[Any, Any]:
         """The loss of a batch, and its gradient by backpropagation.
@@ -273,6 +279,8 @@ class Network:
 
     @overload
     def evaluate(self, w: F, x: object, y: ArrayLike) -> Evaluation[F, F]: ...
+    @overload
+    def evaluate(self, w: ArrayLike, x: F, y: ArrayLike) -> Evaluation[F, F]: ...
     @overload
     def evaluate(self, w: ArrayLike, x: ArrayLike, y: ArrayLike) -> Evaluation[FloatArray, float]: ...
     def evaluate(self, w: Any, x: Any, y: Any) -> Evaluation[Any, Any]:
@@ -337,7 +345,7 @@ class Network:
         names = self.names()
         instance("parameters", parameters, ("keys", "__getitem__"), "Pass a mapping of names to arrays")
         if parameters.keys() != names.keys():
-            missing = ", ".join(names.keys() - parameters.keys())
+            missing = ", ".join(name for name in names if name not in parameters)
             unknown = ", ".join(map(shown, parameters.keys() - names.keys()))
             raise SettingError(
                 f"parameters are missing {missing or 'nothing'} and have the unknown names {unknown or 'none'}",
@@ -389,10 +397,14 @@ class Network:
                 "Pass refnn.glorot, refnn.he or a function",
             )
         try:
-            w = self.pack({name: initializer(shape, random) for name, shape in self.names().items()})
-        except (MemoryError, OverflowError) as error:
-            raise self._too_large() from error
-        return w.astype(kind)
+            drawn = {name: initializer(shape, random) for name, shape in self.names().items()}
+        except (MemoryError, OverflowError, ValueError) as error:
+            raise SettingError(
+                f"the network has {shown(self.size)} parameters",
+                f"they cannot be drawn ({error})",
+                "Give its layers smaller widths, or pass another initializer",
+            ) from error
+        return self.pack(drawn).astype(kind)
 
     def describe(self) -> str:
         """A table of the layers, their parameters and where these stand in w.
@@ -450,13 +462,6 @@ class Network:
         """The targets of a batch whose `w` and `x` have been checked, as rows of numbers."""
         dtype = np.dtype(np.float64) if isinstance(w, Arithmetic) else w.dtype
         return self.loss_function.check(y, (x.shape[0], self.outputs or x.shape[1]), dtype)
-
-    def _too_large(self) -> SettingError:
-        return SettingError(
-            f"the network has {self.size} parameters",
-            "that many do not fit into memory",
-            "Give its layers smaller widths",
-        )
 
     def _require_vector(self, shape: tuple[int, ...]) -> None:
         if shape != (self.size,):

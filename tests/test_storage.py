@@ -166,7 +166,7 @@ def test_files_that_do_not_fit_the_network_are_refused(tmp_path: Path) -> None:
     parameters = dict(NETWORK.unpack(W))
     other = refnn.Network(refnn.Dense(2, 3), loss=refnn.SquaredError())
     save_parameters(path, other, W[:9])
-    with pytest.raises(DataError, match=r"missing 2\.bias, 2\.weight"):
+    with pytest.raises(DataError, match=r"missing 2\.weight, 2\.bias"):
         load_parameters(path, NETWORK)
     saved_by_others(path, **parameters | {"0.weight": parameters["0.weight"].T})
     with pytest.raises(DataError, match=r"0.weight has shape \(3, 2\), expected \(2, 3\)"):

@@ -82,7 +82,9 @@ def _expit(z: _Complex) -> _Complex:
 
 def _sech_squared(z: _Complex) -> _Complex:
     _, e = _folded(z)
-    return 4 * (e * e) / ((1 + e * e) * (1 + e * e))
+    near = np.abs(z.real) < 1  # where a sum with e would drown the derivative, but cosh is small
+    sech = np.where(near, 1 / np.cosh(np.where(near, z, 0)), 2 * e / (1 + e * e))
+    return sech * sech
 
 
 def _softplus(z: _Complex) -> _Complex:

@@ -23,7 +23,7 @@ import numpy as np
 
 from refnn import arrays
 from refnn.arithmetic.dual import SLOPES
-from refnn.arrays import Arithmetic, FloatArray, Rules
+from refnn.arrays import Arithmetic, FloatArray, Root, Rules
 
 __all__ = ["FUNCTION_ULPS", "RoundedArray"]
 
@@ -74,11 +74,12 @@ class RoundedArray(Arithmetic):
         return float(np.finfo(self.value.dtype).eps) / 2
 
     def lift(self, value: Any) -> RoundedArray:
-        """A constant; it is exact if it is a float of this dtype, else rounded once."""
+        """A constant; exact if it is an integer or an array of this dtype, else rounded."""
         array = arrays.constant(self.value, value)
         if isinstance(value, (int, np.ndarray)) and np.array_equal(array, np.asarray(value)):
             return RoundedArray.exact(array)
-        return RoundedArray(array, self.unit * np.abs(array, dtype=np.float64))
+        roundings = 2 if isinstance(value, Root) else 1  # the power of π is a rounded one
+        return RoundedArray(array, roundings * self.unit * np.abs(array, dtype=np.float64))
 
 
 def _rounded(value: FloatArray, error: FloatArray, roundings: float = 1) -> RoundedArray:

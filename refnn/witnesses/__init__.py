@@ -48,6 +48,9 @@ class Testimony(NamedTuple):
     errors: Evaluation[FloatArray | None, float | None]
 
 
+setattr(Testimony, "__test__", False)  # noqa: B010 - else pytest takes it for a test, by its name
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Row:
