@@ -263,10 +263,10 @@ def test_full_batches_reach_the_global_minimum_of_logistic_regression(
     for _, step in zip(range(n), steps, strict=False):
         assert norm(step.parameters - best) <= norm(w - best) + error + 2 * newtons
         w = step.parameters
-    # Convex, and smooth with constant λ: L(w_n) − L* ≤ λ‖w₀ − w*‖²/2n (Nesterov, "Lectures on Convex Optimization",
-    # 2nd ed. 2018, corollary 2.1.2, which has 4n in place of 2n with a worse constant; Bubeck 2015, theorem 3.3).
+    # Convex, and smooth with constant λ: L(w_n) − L* ≤ 2λ‖w₀ − w*‖²/(n + 4) (Nesterov, "Lectures on Convex
+    # Optimization", 2nd ed. 2018, corollary 2.1.2); each rounding adds at most the slope λ‖w₀ − w*‖ times itself.
     gap, rounding = CLASSIFICATION.loss(w, x, y) - least, 64 * EPS * (1 + roundings)
-    assert gap <= 2 * largest * distance**2 / n + n * largest * distance * error + rounding
+    assert gap <= 2 * largest * distance**2 / (n + 4) + n * largest * distance * error + rounding
 
     # In the ball around w* that w no longer leaves, the curvature is at least μ, and the gap falls by 1 − μ/λ a step.
     radius = norm(w - best) + newtons
