@@ -330,6 +330,13 @@ def test_fit_stops_below_a_target() -> None:
     assert history.steps == len(history.losses) - 1 < 400
 
 
+def test_a_target_that_is_only_met_is_not_passed() -> None:
+    history = fit(
+        LINE, [2.0, 1.0], X, Y, batches=FullBatch(), learning_rate=0.25, epochs=2, stop_below=0, progress=None
+    )
+    assert (history.stopped, history.losses) == ("epochs", (0, 0, 0))
+
+
 def test_fit_loses_patience() -> None:
     # at the minimum the loss is 0 and stays so: no new minimum in three epochs
     history = fit(LINE, [2.0, 1.0], X, Y, batches=FullBatch(), learning_rate=0.1, epochs=50, patience=3, progress=None)
