@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 import textwrap
 import time
@@ -19,6 +20,9 @@ from refnn.checks import count, extra
 from refnn.errors import DivergenceError, RefnnError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from refnn.datasets import Dataset
     from refnn.network import Network
     from refnn.report.verification import Narrator, Settings, Verification
@@ -83,7 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - this is the command line
+    try:
+        print(text, flush=True)  # noqa: T201 - this is the command line
+    except BrokenPipeError:  # the reader has left, as `head` does; the work goes on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(text: str) -> None:
@@ -227,7 +234,7 @@ def _print_verification(verification: Verification, *, tables: bool) -> None:
         data = verification.data
         _say(f"refnn {refnn.__version__}: {data.name}, {len(data.x)} samples, {data.x.shape[1]} features, {data.kind}")
         _say(verification.network.describe() + "\n")
-        console.print(table.witness_table(verification.moments))
+        _say(_drawn(console, table.witness_table(verification.moments)))
         for title, lines in (
             ("What each witness compared, and cannot see", table.blind_spots(verification.moments)),
             ("Remarks", table.notes(verification.moments)),
@@ -236,8 +243,14 @@ def _print_verification(verification: Verification, *, tables: bool) -> None:
                 _say(
                     "\n".join([f"{title}:", *(_hanging(f"{name}: {text}", console.width) for name, text in lines), ""])
                 )
-        console.print(table.training_table(verification))
+        _say(_drawn(console, table.training_table(verification)))
     _say(table.verdict(verification))
+
+
+def _drawn(console: Console, table: Table) -> str:
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
 
 
 def _hanging(text: str, width: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -268,6 +269,32 @@ def test_control_c_in_verify_writes_nothing(
     assert verify() == 130
     assert capsys.readouterr().err == "refnn: interrupted; nothing was written\n"
     assert files(home) == set()
+
+
+def test_a_reader_who_leaves_does_not_end_the_work(home: Path) -> None:
+    words = ["train", "--data", "classes.csv", "--target", "y", "--epochs", "2000", "--save", "w.npz"]
+    command = [sys.executable, "-m", "refnn", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603 - our Python
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait() == 0
+        assert process.stderr.read() == b""
+    assert storage.load_metadata("w.npz")["stopped"] == "epochs"
+    assert home.exists()
+
+
+def test_what_is_said_to_nobody_is_dropped(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    replaced: list[int] = []
+    monkeypatch.setattr("builtins.print", closed)
+    monkeypatch.setattr(os, "dup2", lambda _, descriptor: replaced.append(descriptor))
+    assert main(["train", "--epochs", "1", "--quiet"]) == 0
+    assert replaced == [sys.stdout.fileno()]
+    assert capfd.readouterr().err == ""
 
 
 def test_training_that_diverges_saves_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
