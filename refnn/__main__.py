@@ -234,7 +234,7 @@ def _print_verification(verification: Verification, *, tables: bool) -> None:
         data = verification.data
         _say(f"refnn {refnn.__version__}: {data.name}, {len(data.x)} samples, {data.x.shape[1]} features, {data.kind}")
         _say(verification.network.describe() + "\n")
-        _say(_drawn(console, table.witness_table(verification.moments)))
+        _say(_drawn(console, table.witness_table(verification)))
         for title, lines in (
             ("What each witness compared, and cannot see", table.blind_spots(verification.moments)),
             ("Remarks", table.notes(verification.moments)),

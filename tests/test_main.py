@@ -102,7 +102,7 @@ def test_what_witnesses_cannot_see_and_remark_is_printed(
     assert verify() == 0
     lines = capsys.readouterr().out.splitlines()
     (start,) = (
-        k for k, line in enumerate(lines) if line.startswith("  before training, slow witness: [red] too large")
+        k for k, line in enumerate(lines) if line.startswith("  slow witness, before training, after full batch")
     )
     assert lines[start - 1] == "Remarks:"
     assert lines[start + 1].startswith("      ")

@@ -12,7 +12,7 @@ from typing import Any
 
 from refnn.errors import DataError
 from refnn.report import plots
-from refnn.report.tables import BOUND, NOISE, blind_spots, notes, training_grid, verdict, witness_grid
+from refnn.report.tables import BOUND, NOISE, blind_spots, notes, training_grid, verdict, witness_grid, witness_title
 from refnn.report.verification import Verification
 
 __all__ = ["check_folder", "write"]
@@ -195,7 +195,7 @@ def _markdown(verification: Verification, pictures: list[tuple[str, str]]) -> st
         "# refnn verify",
         verdict(verification),
         _bullets(_facts(verification)),
-        "## The gradient, held against every witness",
+        f"## {witness_title(verification)}",
         witness_grid(verification.moments).markdown(),
         BOUND,
         "What each witness compared, and cannot see:",
@@ -223,7 +223,7 @@ def _html(verification: Verification, pictures: list[tuple[str, str]]) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>refnn verify</title>'
         f"<style>{STYLE}</style></head><body>\n"
         f"<h1>refnn verify</h1><p><strong>{html.escape(verdict(verification))}</strong></p>{facts}\n"
-        f"<h2>The gradient, held against every witness</h2>{witness_grid(verification.moments).html()}\n"
+        f"<h2>{witness_title(verification)}</h2>{witness_grid(verification.moments).html()}\n"
         f"<p>{html.escape(BOUND)}</p>\n"
         f"<p>What each witness compared, and cannot see:</p>{_definitions(blind_spots(verification.moments))}\n"
         f"{_definitions(notes(verification.moments))}\n"

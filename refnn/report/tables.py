@@ -28,6 +28,7 @@ __all__ = [
     "verdict",
     "witness_grid",
     "witness_table",
+    "witness_title",
 ]
 
 NOTHING = "–"
@@ -161,7 +162,14 @@ def _witness_cells(row: Row) -> tuple[str, ...]:
     return _name(row), _number(row.ulps), _number(row.ratio, 2), seconds, row.verdict
 
 
-def witness_table(moments: Sequence[Moment]) -> Table:
+def witness_title(verification: Verification) -> str:
+    """What the table of the witnesses shows, and on how many samples."""
+    samples = len(verification.data.x)
+    part = "all" if verification.examined == samples else f"{verification.examined} of the"
+    return f"The gradient by backpropagation, on {part} {samples} samples"
+
+
+def witness_table(verification: Verification) -> Table:
     """`witness_grid` for the terminal.
 
     Raises
@@ -169,7 +177,7 @@ def witness_table(moments: Sequence[Moment]) -> Table:
     MissingExtraError
         If rich is not installed.
     """
-    return witness_grid(moments).rich("The gradient by backpropagation, held against every witness", BOUND)
+    return witness_grid(verification.moments).rich(witness_title(verification), BOUND)
 
 
 def blind_spots(moments: Sequence[Moment]) -> list[tuple[str, str]]:
@@ -178,8 +186,12 @@ def blind_spots(moments: Sequence[Moment]) -> list[tuple[str, str]]:
 
 
 def notes(moments: Sequence[Moment]) -> list[tuple[str, str]]:
-    """What the witnesses remarked at each moment."""
-    return [(f"{moment.when}, {_name(row)}", row.note) for moment in moments for row in moment.rows if row.note]
+    """What the witnesses remarked, and when."""
+    when: dict[tuple[str, str], list[str]] = {}
+    for moment in moments:
+        for row in moment.rows:
+            when.setdefault((_name(row), row.note), []).append(moment.when)
+    return [(f"{name}, {', '.join(times)}", note) for (name, note), times in when.items() if note]
 
 
 def _name(row: Row) -> str:

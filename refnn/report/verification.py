@@ -13,7 +13,7 @@ import numpy as np
 
 import refnn
 from refnn.activations import Activation, Tanh
-from refnn.arrays import FloatArray
+from refnn.arrays import FloatArray, IntArray
 from refnn.checks import count, generator, positive
 from refnn.datasets import Dataset
 from refnn.descent import Batches, FullBatch, MiniBatch, SingleSample
@@ -28,6 +28,9 @@ __all__ = ["Moment", "Settings", "Surface", "Verification", "jsonable", "network
 
 Narrator: TypeAlias = Callable[[str, float], None]
 """A function that is told what is being done, and which part of it is done, from 0 to 1."""
+
+EXAMINED = 700_000
+"""The witnesses examine so many samples that samples · parameters², which they take time for, stays below this."""
 
 SWEEP_EPOCHS = 50
 """Each learning rate is tried for so many epochs, or for fewer if training is shorter."""
@@ -132,6 +135,8 @@ class Verification:
         The standardised data.
     network, settings
         What was trained, and how.
+    examined
+        The number of samples whose gradient the witnesses examined; all, if there are few.
     moments
         The witnesses' rows before training, and after it for each variant that did not diverge.
     runs
@@ -145,6 +150,7 @@ class Verification:
     data: Dataset
     network: Network
     settings: Settings
+    examined: int
     moments: tuple[Moment, ...]
     runs: tuple[Run, ...]
     sweep: Sweep
@@ -179,6 +185,7 @@ class Verification:
                     "kind": self.data.kind,
                     "classes": self.data.class_names,
                     "standardised": True,
+                    "examined": self.examined,
                 },
                 "network": self.network.describe().splitlines(),
                 "settings": asdict(self.settings) | {"activation": str(self.settings.activation)},
@@ -278,10 +285,16 @@ def verify(data: Dataset, settings: Settings | None = None, narrator: Narrator =
     network = network_for(data, settings)
     w = network.initial_parameters(rng=generator(settings.seed))
 
+    chosen = examined_samples(len(x), network.size)
+
     def examined(when: str, parameters: FloatArray) -> Moment:
         what = f"witnesses {when}"
         heard = itertools.count()
-        rows = examine(network, parameters, x, y, progress=lambda name: narrator(what, next(heard) / len(WITNESSES)))
+
+        def progress(name: str) -> None:
+            narrator(what, next(heard) / len(WITNESSES))
+
+        rows = examine(network, parameters, x[chosen], y[chosen], progress=progress)
         narrator(what, 1)
         return Moment(when, rows)
 
@@ -308,7 +321,13 @@ def verify(data: Dataset, settings: Settings | None = None, narrator: Narrator =
     epochs = min(settings.epochs, SWEEP_EPOCHS)
     sweep = sweep_rates(network, w, x, y, epochs=epochs, progress=telling("learning rates"))
     surface = _surface(network, data, runs, telling("loss surface"))
-    return Verification(data, network, settings, tuple(moments), tuple(runs), sweep, surface)
+    return Verification(data, network, settings, len(chosen), tuple(moments), tuple(runs), sweep, surface)
+
+
+def examined_samples(samples: int, parameters: int) -> IntArray:
+    """The samples whose gradient the witnesses examine: all, or so many, evenly spaced, that `EXAMINED` is kept."""
+    several = min(samples, max(3, EXAMINED // parameters**2))
+    return np.arange(several) * samples // several
 
 
 def _surface(network: Network, data: Dataset, runs: list[Run], progress: Callable[[float], None]) -> Surface | None:

@@ -74,7 +74,7 @@ def verification(
         moments = (
             Moment("before training", (ROW, row(witness="other", verdict="not installed", ulps=None, ratio=None))),
         )
-    return Verification(data, network, Settings(batch_size=5), moments, runs, sweep(), around)
+    return Verification(data, network, Settings(batch_size=5), 7, moments, runs, sweep(), around)
 
 
 Examine = Callable[..., tuple[Row, ...]]

@@ -23,6 +23,7 @@ from refnn.report.tables import (
     verdict,
     witness_grid,
     witness_table,
+    witness_title,
 )
 from refnn.report.verification import Moment
 from tests.report.cases import ROW, row, run, verification
@@ -104,12 +105,12 @@ def test_the_witnesses_are_shown_with_their_numbers() -> None:
         ),
         Section("after training", (("slow witness", "–", "inf", "12.00", "disagrees"),)),
     )
-    assert "up to 1 is agreement" in drawn(witness_table(MOMENTS), 1000)
+    assert "up to 1 is agreement" in drawn(witness_table(verification()), 1000)
 
 
 def test_the_tables_fit_a_terminal_of_eighty_columns() -> None:
     moments = (Moment("after mini-batch of 4096", (row(witness="finite_difference", verdict="not installed"),)),)
-    text = drawn(witness_table(moments), 80) + drawn(training_table(verification()), 80)
+    text = drawn(witness_table(verification(moments=moments)), 80) + drawn(training_table(verification()), 80)
     for whole in ("after mini-batch of 4096", "finite difference", "not installed", "mini-batch of 5"):
         assert whole in text
     assert "…" not in text
@@ -120,7 +121,17 @@ def test_each_witness_says_what_it_cannot_see_and_what_it_remarks() -> None:
         ("slow witness", "compared loss, gradient; cannot see rounding; <kinks>"),
         ("other", "compared loss, gradient; cannot see rounding; <kinks>"),
     ]
-    assert notes(MOMENTS) == [("before training, other", "no x")]
+    later = Moment("after training", (row(note="small"), row(witness="other", note="no x")))
+    assert notes((MOMENTS[0], later)) == [
+        ("other, before training, after training", "no x"),
+        ("slow witness, after training", "small"),
+    ]
+
+
+def test_the_title_says_how_many_samples_were_examined() -> None:
+    found = verification()
+    assert witness_title(found) == "The gradient by backpropagation, on all 7 samples"
+    assert witness_title(replace(found, examined=3)) == "The gradient by backpropagation, on 3 of the 7 samples"
 
 
 def test_training_is_shown_for_each_variant() -> None:

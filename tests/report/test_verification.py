@@ -12,7 +12,8 @@ import pytest
 import refnn
 from refnn import SettingError, witnesses
 from refnn.report import verification as module
-from refnn.report.verification import Moment, Settings, jsonable, network_for, verify
+from refnn.report.verification import Moment, Settings, examined_samples, jsonable, network_for, verify
+from refnn.witnesses import Row
 from tests.report.cases import ROW, quick_examine, row, run, small_data, verification
 
 QUICK = Settings(hidden=2, epochs=3, batch_size=5)
@@ -76,6 +77,35 @@ def test_all_variants_start_from_the_same_parameters_and_are_examined(kind: str)
     }
     assert all(0 <= done <= 1 for _, done in told)
     assert all((found.accuracy(one) is None) == (kind == "numbers") for one in found.runs)
+
+
+@pytest.mark.parametrize(
+    ("samples", "parameters", "expected"),
+    [(5, 9, [0, 1, 2, 3, 4]), (10, 400, [0, 2, 5, 7]), (2, 10**6, [0, 1]), (7, 10**6, [0, 2, 4])],
+)
+def test_so_many_samples_are_examined_that_it_takes_seconds(samples: int, parameters: int, expected: list[int]) -> None:
+    assert examined_samples(samples, parameters).tolist() == expected
+
+
+def test_the_irises_are_examined_whole() -> None:
+    assert len(examined_samples(150, 67)) == 150
+
+
+def test_the_witnesses_get_the_samples_that_were_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def examine(
+        network: refnn.Network, w: np.ndarray, x: np.ndarray, y: np.ndarray, *, progress: object
+    ) -> tuple[Row, ...]:
+        seen.append((x.tolist(), y.tolist()))
+        return (ROW,)
+
+    monkeypatch.setattr(module, "EXAMINED", 5)  # three samples, whatever the size
+    monkeypatch.setattr(module, "examine", examine)
+    found = verify(small_data(), QUICK)
+    data = small_data().standardised()
+    assert found.examined == 3
+    assert seen == [(data.x[[0, 2, 4]].tolist(), data.y[[0, 2, 4]].tolist())] * 4
 
 
 @pytest.mark.usefixtures("quick")
