@@ -105,6 +105,7 @@ def test_what_witnesses_cannot_see_and_remark_is_printed(
         k for k, line in enumerate(lines) if line.startswith("  slow witness, before training, after full batch")
     )
     assert lines[start - 1] == "Remarks:"
+    assert "[red] too large" in " ".join(lines[start : start + 2])
     assert lines[start + 1].startswith("      ")
 
 
