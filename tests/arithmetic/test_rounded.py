@@ -18,7 +18,7 @@ from refnn.arrays import FloatArray, Root
 from refnn.layers import Dense
 from refnn.losses import SquaredError
 from refnn.network import Network
-from tests.arithmetic.operations import CASES, OPERATIONS, Case, Reals, arguments, name, parts, reals
+from tests.arithmetic.operations import CASES, OPERATIONS, Case, Reals, arguments, log_softmax, name, parts, reals
 from tests.definitions import M, exact
 from tests.rational import Rational
 
@@ -87,9 +87,20 @@ def test_the_bound_holds(operation: Any, dtype: Any, seed: int, scale: float, un
 def test_the_bound_holds_across_kinks(operation: Any, seed: int) -> None:
     case, random = CASES[operation], np.random.default_rng(seed)
     drawn = [np.round(a) for a in arguments(case, random)]  # whole numbers: many zeros and ties
-    given_ = [RoundedArray(a, random.choice([0.0, 1e-3, 0.75], a.shape)) for a in drawn]
+    given_ = [RoundedArray(a, random.choice([0.0, 1e-3, 0.75, 1.5], a.shape)) for a in drawn]
     true = case.on_reals(*(disturbed(a.value, a.error, random) for a in given_), *case.rest)
     assert uncovered(operation(*given_, *case.rest), true, SLACK) == []
+
+
+def test_the_bound_of_log_softmax_counts_the_rounding_of_the_differences() -> None:
+    random = np.random.default_rng(67)
+    z = np.stack([random.uniform(1, 2, 60), random.uniform(-400, -200, 60)], axis=1)  # their differences are rounded
+    log_p = arrays.log_softmax(RoundedArray.exact(z))
+    true = log_softmax(reals(z))
+    assert uncovered(log_p, true, SLACK) == []
+    # exp moves by as much of itself as its argument does: by many times what the functions' ulps alone would allow
+    functions = RoundedArray(log_p.value, 20 * 2.0**-53 * np.abs(log_p.value))
+    assert uncovered(functions, true, 1) != []
 
 
 @every_operation
