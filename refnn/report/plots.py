@@ -151,6 +151,8 @@ def learning_rates(sweep: Sweep, loss: str = "loss") -> Figure:
         If matplotlib is not installed.
     """
     with _drawing(2, 10, 4.6) as (figure, panels):
+        from matplotlib.ticker import MaxNLocator
+
         curves, ends = panels
         final, chosen = sweep.final_losses, (sweep.low, sweep.right, sweep.high)
         shown = window(np.concatenate([final, *(sweep.curves[k] for k in chosen)]), float(sweep.curves[0][0]))
@@ -166,6 +168,7 @@ def learning_rates(sweep: Sweep, loss: str = "loss") -> Figure:
             ends.plot(sweep.rates[k], height[k], marker, color=colour, ms=8)
         for ax in panels:
             _loss_axis(ax, shown)
+        curves.xaxis.set_major_locator(MaxNLocator(integer=True))
         curves.set_xlabel("epochs (= steps with the full batch)")
         curves.set_ylabel(loss)
         curves.set_title("Three learning rates")
