@@ -54,8 +54,10 @@ class Dataset:
     provenance: str
 
     def __post_init__(self) -> None:
-        self.x.setflags(write=False)
-        self.y.setflags(write=False)
+        for name in ("x", "y"):
+            view = getattr(self, name).view()
+            view.setflags(write=False)
+            object.__setattr__(self, name, view)
 
     @property
     def kind(self) -> Kind:

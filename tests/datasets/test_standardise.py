@@ -70,6 +70,15 @@ def test_the_irises_agree_with_the_means_that_fisher_printed() -> None:
     assert (abs(mean - expected) <= 151 * 8 * 2.0**-53).all()
 
 
+def test_the_arrays_of_the_caller_stay_writable() -> None:
+    x, y = np.array([[0.0], [2.0]]), np.array([1.0, 4.0])
+    data = Dataset("n", x, y, ("a",), None, "here")
+    x[0, 0] = 7
+    assert not data.x.flags.writeable
+    assert not data.y.flags.writeable
+    assert y.flags.writeable
+
+
 def test_numbers_as_targets_are_standardised_and_classes_are_not() -> None:
     x, y = np.array([[0.0], [2.0], [4.0]]), np.array([1.0, 1.0, 4.0])
     numbers = Dataset("n", x, y, ("a",), None, "here").standardised()
