@@ -18,7 +18,10 @@ Reals: TypeAlias = Any
 SYNTAX = (np.negative, np.add, np.subtract, np.multiply, np.divide, np.matmul)
 """What Python's operators call."""
 
-OPERATIONS = {*SYNTAX, *(f for f in map(vars(arrays).get, arrays.__all__) if isinstance(f, (np.ufunc, Operation)))}
+OPERATIONS = {
+    *SYNTAX,
+    *(f for key, f in vars(arrays).items() if not key.startswith("_") and isinstance(f, (np.ufunc, Operation))),
+}
 """Found by looking, so that a new one is missed by no arithmetic."""
 
 
