@@ -62,7 +62,7 @@ def _number(value: float) -> RoundedArray:
 def test_the_gradient_of_a_batch_is_the_mean_of_the_gradients_of_its_samples(
     activation: type[activations.Activation], loss: type[losses.Loss]
 ) -> None:
-    @examples(0.3)
+    @examples(0.15)
     @given(cases(networks(activations=[activation], losses=[loss])))
     def law(case: Case) -> None:
         network, w, x, y = case
@@ -74,7 +74,7 @@ def test_the_gradient_of_a_batch_is_the_mean_of_the_gradients_of_its_samples(
 
 @pytest.mark.parametrize("loss", losses.ALL)
 def test_a_full_batch_step_is_w_minus_eta_times_the_mean_of_the_gradients(loss: type[losses.Loss]) -> None:
-    @examples(1)
+    @examples(0.5)
     @given(cases(networks(losses=[loss])))
     def law(case: Case) -> None:
         network, w, x, y = case

@@ -61,7 +61,7 @@ def test_small_steps_lower_the_loss_of_their_batch_as_promised(
 ) -> None:
     decided = []
 
-    @examples(0.2)
+    @examples(0.15)
     @given(
         cases(networks(depth=2, widths=SMALL, activations=[activation], losses=[loss]), batch_values=ORDINARY),
         st.integers(0, 10),
@@ -210,7 +210,7 @@ def test_over_an_epoch_the_loss_changes_to_first_order_as_the_gradients_say(
     kinds: dict[str, Any] = {"losses" if issubclass(member, losses.Loss) else "activations": [member]}
     decided = []
 
-    @examples(0.2)
+    @examples(0.15)
     @given(
         cases(networks(depth=2, widths=(1, 2, 3), **kinds), samples=st.sampled_from((5, 6)), batch_values=ORDINARY),
         st.integers(0, 10),

@@ -57,7 +57,7 @@ def test_each_partial_derivative_isolates_one_variable(
 ) -> None:
     decided = []
 
-    @examples(0.2)
+    @examples(0.1)
     @given(narrow(activation, loss), SEEDS)
     def law(case: Case, seed: int) -> None:
         network, w, x, y = case
@@ -77,7 +77,7 @@ def test_no_slope_exceeds_the_length_of_the_gradient_and_along_it_is_that(
 ) -> None:
     decided = []
 
-    @examples(0.2)
+    @examples(0.1)
     @given(narrow(activation, loss), SEEDS)
     def law(case: Case, seed: int) -> None:
         network, w, x, y = case

@@ -78,7 +78,7 @@ def _exact(array: Any) -> Any:
 
 @pytest.mark.parametrize("activation", activations.ALL)
 def test_a_neuron_is_sigma_of_a_weighted_sum_and_a_bias(activation: type[activations.Activation]) -> None:
-    @examples(1)
+    @examples(0.5)
     @given(cases(networks(depth=1, activations=[activation])))
     def law(case: Case) -> None:
         dense = case.network.layers[0]
