@@ -59,8 +59,6 @@ def promise(network: Network, w: FloatArray, g: FloatArray, x: Any, y: Any, step
 def test_small_steps_lower_the_loss_of_their_batch_as_promised(
     activation: type[activations.Activation], loss: type[losses.Loss], variant: Batches
 ) -> None:
-    decided = []
-
     @examples(0.15)
     @given(
         cases(networks(depth=2, widths=SMALL, activations=[activation], losses=[loss]), batch_values=ORDINARY),
@@ -80,10 +78,9 @@ def test_small_steps_lower_the_loss_of_their_batch_as_promised(
         assume(steps[k].gradient.any())  # else there is nothing to descend
         found = promise(network, start, steps[k].gradient, x[batch], y[batch], step)
         event(f"decided for {found} of 3 learning rates")
-        decided.append(found)
+        assume(found)  # Hypothesis counts what is set aside here, and fails if that is everything
 
     law()
-    assert sum(decided) > 0
 
 
 # ------------------------------------------------------------------------------------------ the checker sees its faults
@@ -208,7 +205,6 @@ def test_over_an_epoch_the_loss_changes_to_first_order_as_the_gradients_say(
     member: type[Any], variant: Batches
 ) -> None:
     kinds: dict[str, Any] = {"losses" if issubclass(member, losses.Loss) else "activations": [member]}
-    decided = []
 
     @examples(0.15)
     @given(
@@ -223,12 +219,11 @@ def test_over_an_epoch_the_loss_changes_to_first_order_as_the_gradients_say(
         ]
         sign = first_order(network, w, batches, x, y)
         event(f"the loss {('is undecided', 'falls', 'rises')[sign]}")
-        decided.append(sign)
         if len({len(batch) for batch in batches}) == 1:  # every batch counts its samples alike: Σ_b g_b = B·∇L
             assert sign >= 0
+        assume(sign)
 
     law()
-    assert any(decided)
 
 
 class InOrder:

@@ -55,19 +55,19 @@ def steepest(network: Network, w: FloatArray, g: FloatArray, error: FloatArray, 
 def test_each_partial_derivative_isolates_one_variable(
     activation: type[activations.Activation], loss: type[losses.Loss]
 ) -> None:
-    decided = []
-
     @examples(0.1)
     @given(narrow(activation, loss), SEEDS)
     def law(case: Case, seed: int) -> None:
         network, w, x, y = case
         _, gradient = network.loss_and_gradient(RoundedArray.exact(w), x, y)
-        for j in np.random.default_rng(seed).permutation(network.size)[:3]:
-            partial, error = float(gradient.value[j]), float(gradient.error[j])
-            decided.append(isolates(network, w, j, partial, error, x, y))
+        smooth = [
+            isolates(network, w, j, float(gradient.value[j]), float(gradient.error[j]), x, y)
+            for j in np.random.default_rng(seed).permutation(network.size)[:3]
+        ]
+        event(f"smooth along {sum(smooth)} of 3 axes")
+        assume(any(smooth))  # Hypothesis counts what is set aside here, and fails if that is everything
 
     law()
-    assert any(decided)
 
 
 @pytest.mark.parametrize("loss", losses.ALL)
@@ -75,8 +75,6 @@ def test_each_partial_derivative_isolates_one_variable(
 def test_no_slope_exceeds_the_length_of_the_gradient_and_along_it_is_that(
     activation: type[activations.Activation], loss: type[losses.Loss]
 ) -> None:
-    decided = []
-
     @examples(0.1)
     @given(narrow(activation, loss), SEEDS)
     def law(case: Case, seed: int) -> None:
@@ -86,10 +84,9 @@ def test_no_slope_exceeds_the_length_of_the_gradient_and_along_it_is_that(
         u = np.random.default_rng(seed).normal(size=w.shape)
         found = steepest(network, w, gradient.value, gradient.error, u, x, y)
         event(f"smooth: {found}")
-        decided.append(found)
+        assume(found)
 
     law()
-    assert any(decided)
 
 
 # ------------------------------------------------------------------------------------------ the checker sees its faults

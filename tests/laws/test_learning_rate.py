@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from refnn import BinaryCrossEntropy, Dense, FullBatch, Network, SquaredError, descend, descent
@@ -292,8 +292,6 @@ def update(q: Quadratic, batch: IntArray, eta: float) -> tuple[FloatArray, Float
 
 @pytest.mark.parametrize("variant", descent.ALL, ids=lambda v: type(v).__name__)
 def test_on_interpolating_data_every_variant_reaches_the_minimum(variant: Batches) -> None:
-    arrived = []
-
     @examples(0.4)
     @given(array(SAMPLES, INPUTS, st.integers(-2, 2)), array(1, INPUTS + 1, st.integers(-3, 3)), STARTS)
     def law(x: FloatArray, truth: FloatArray, start: FloatArray) -> None:
@@ -309,10 +307,10 @@ def test_on_interpolating_data_every_variant_reaches_the_minimum(variant: Batche
         # the same for what is expected, by as many products with a matrix of norm 1.
         rounding = steps * (SAMPLES * step_error(REGRESSION, radius, x, q.y, eta) + 16 * EPS * radius)
         assert norm(w - q.best - expected) <= rounding
-        arrived.append(norm(w - q.best) <= 1e-3 * norm(start - q.best) + rounding)
+        event("arrived" if norm(expected) <= 1e-3 * norm(start - q.best) else "on its way")
+        assume(norm(expected) <= 1e-3 * norm(start - q.best))  # flat directions take longer, some for ever
 
     law()
-    assert any(arrived)
 
 
 class Noise(NamedTuple):
