@@ -16,7 +16,7 @@ from refnn.arithmetic.dual import DualArray
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.arrays import A, FloatArray, IntArray, total
 from refnn.descent import Batches
-from refnn.testing import Case, cases, networks, ordinary_values
+from refnn.testing import cases, networks, ordinary_values
 from tests.laws.measures import curvature, examples, segment
 from tests.laws.ranges import Range
 
@@ -56,31 +56,32 @@ def promise(network: Network, w: FloatArray, g: FloatArray, x: Any, y: Any, step
 @pytest.mark.parametrize("variant", descent.ALL, ids=lambda v: type(v).__name__)
 @pytest.mark.parametrize("loss", losses.ALL)
 @pytest.mark.parametrize("activation", activations.ALL)
+@examples(0.15)
+@given(data=st.data())
 def test_small_steps_lower_the_loss_of_their_batch_as_promised(
-    activation: type[activations.Activation], loss: type[losses.Loss], variant: Batches
+    activation: type[activations.Activation], loss: type[losses.Loss], variant: Batches, data: st.DataObject
 ) -> None:
-    @examples(0.15)
-    @given(
-        cases(networks(depth=2, widths=SMALL, activations=[activation], losses=[loss]), batch_values=ORDINARY),
-        st.integers(0, 10),
+    (network, w, x, y), at = data.draw(
+        st.tuples(
+            cases(networks(depth=2, widths=SMALL, activations=[activation], losses=[loss]), batch_values=ORDINARY),
+            st.integers(0, 10),
+        )
     )
-    def law(case: Case, at: int) -> None:
-        network, w, x, y = case
-        steps = list(descend(network, w, x, y, batches=variant, learning_rate=1e-3, epochs=1, rng=7))
-        k = at % len(steps)
-        start = steps[k - 1].parameters if k else w
-        batch = steps[k].indices
+    steps = list(descend(network, w, x, y, batches=variant, learning_rate=1e-3, epochs=1, rng=7))
+    k = at % len(steps)
+    start = steps[k - 1].parameters if k else w
+    batch = steps[k].indices
 
-        def step(eta: float) -> FloatArray:
-            rates = lambda number: eta if number == k else 1e-3  # noqa: E731
-            return list(descend(network, w, x, y, batches=variant, learning_rate=rates, epochs=1, rng=7))[k].parameters
+    def step(eta: float) -> FloatArray:
+        rates = [eta if number == k else 1e-3 for number in range(len(steps))]
+        again = descend(network, w, x, y, batches=variant, learning_rate=rates.__getitem__, epochs=1, rng=7)
+        taken: FloatArray = list(again)[k].parameters
+        return taken
 
-        assume(steps[k].gradient.any())  # else there is nothing to descend
-        found = promise(network, start, steps[k].gradient, x[batch], y[batch], step)
-        event(f"decided for {found} of 3 learning rates")
-        assume(found)  # Hypothesis counts what is set aside here, and fails if that is everything
-
-    law()
+    assume(steps[k].gradient.any())  # else there is nothing to descend
+    found = promise(network, start, steps[k].gradient, x[batch], y[batch], step)
+    event(f"decided for {found} of 3 learning rates")
+    assume(found)  # Hypothesis counts what is set aside here, and fails if that is everything
 
 
 # ------------------------------------------------------------------------------------------ the checker sees its faults
@@ -201,29 +202,25 @@ def first_order(network: Network, w: FloatArray, batches: Sequence[IntArray], x:
 
 @pytest.mark.parametrize("variant", descent.ALL, ids=lambda v: type(v).__name__)
 @pytest.mark.parametrize("member", [*activations.ALL, *losses.ALL])
+@examples(0.15)
+@given(data=st.data())
 def test_over_an_epoch_the_loss_changes_to_first_order_as_the_gradients_say(
-    member: type[Any], variant: Batches
+    member: type[Any], variant: Batches, data: st.DataObject
 ) -> None:
     kinds: dict[str, Any] = {"losses" if issubclass(member, losses.Loss) else "activations": [member]}
-
-    @examples(0.15)
-    @given(
-        cases(networks(depth=2, widths=(1, 2, 3), **kinds), samples=st.sampled_from((5, 6)), batch_values=ORDINARY),
-        st.integers(0, 10),
+    (network, w, x, y), seed = data.draw(
+        st.tuples(
+            cases(networks(depth=2, widths=(1, 2, 3), **kinds), samples=st.sampled_from((5, 6)), batch_values=ORDINARY),
+            st.integers(0, 10),
+        )
     )
-    def law(case: Case, seed: int) -> None:
-        network, w, x, y = case
-        assume(network.loss_and_gradient(w, x, y)[1].any())
-        batches = [
-            s.indices for s in descend(network, w, x, y, batches=variant, learning_rate=1e-9, epochs=1, rng=seed)
-        ]
-        sign = first_order(network, w, batches, x, y)
-        event(f"the loss {('is undecided', 'falls', 'rises')[sign]}")
-        if len({len(batch) for batch in batches}) == 1:  # every batch counts its samples alike: Σ_b g_b = B·∇L
-            assert sign >= 0
-        assume(sign)
-
-    law()
+    assume(network.loss_and_gradient(w, x, y)[1].any())
+    batches = [s.indices for s in descend(network, w, x, y, batches=variant, learning_rate=1e-9, epochs=1, rng=seed)]
+    sign = first_order(network, w, batches, x, y)
+    event(f"the loss {('is undecided', 'falls', 'rises')[sign]}")
+    if len({len(batch) for batch in batches}) == 1:  # every batch counts its samples alike: Σ_b g_b = B·∇L
+        assert sign >= 0
+    assume(sign)
 
 
 class InOrder:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from refnn import Dense, Network, SquaredError, Tanh, activations, losses
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.arrays import FloatArray
-from refnn.testing import Case, cases, networks, ordinary_values
+from refnn.testing import cases, networks, ordinary_values
 from tests.laws.measures import difference, examples
 
 EPS = float(np.finfo(float).eps)
@@ -52,41 +52,35 @@ def steepest(network: Network, w: FloatArray, g: FloatArray, error: FloatArray, 
 
 @pytest.mark.parametrize("loss", losses.ALL)
 @pytest.mark.parametrize("activation", activations.ALL)
+@examples(0.1)
+@given(data=st.data())
 def test_each_partial_derivative_isolates_one_variable(
-    activation: type[activations.Activation], loss: type[losses.Loss]
+    activation: type[activations.Activation], loss: type[losses.Loss], data: st.DataObject
 ) -> None:
-    @examples(0.1)
-    @given(narrow(activation, loss), SEEDS)
-    def law(case: Case, seed: int) -> None:
-        network, w, x, y = case
-        _, gradient = network.loss_and_gradient(RoundedArray.exact(w), x, y)
-        smooth = [
-            isolates(network, w, j, float(gradient.value[j]), float(gradient.error[j]), x, y)
-            for j in np.random.default_rng(seed).permutation(network.size)[:3]
-        ]
-        event(f"smooth along {sum(smooth)} of 3 axes")
-        assume(any(smooth))  # Hypothesis counts what is set aside here, and fails if that is everything
-
-    law()
+    (network, w, x, y), seed = data.draw(st.tuples(narrow(activation, loss), SEEDS))
+    _, gradient = network.loss_and_gradient(RoundedArray.exact(w), x, y)
+    smooth = [
+        isolates(network, w, j, float(gradient.value[j]), float(gradient.error[j]), x, y)
+        for j in np.random.default_rng(seed).permutation(network.size)[:3]
+    ]
+    event(f"smooth along {sum(smooth)} of 3 axes")
+    assume(any(smooth))  # Hypothesis counts what is set aside here, and fails if that is everything
 
 
 @pytest.mark.parametrize("loss", losses.ALL)
 @pytest.mark.parametrize("activation", activations.ALL)
+@examples(0.1)
+@given(data=st.data())
 def test_no_slope_exceeds_the_length_of_the_gradient_and_along_it_is_that(
-    activation: type[activations.Activation], loss: type[losses.Loss]
+    activation: type[activations.Activation], loss: type[losses.Loss], data: st.DataObject
 ) -> None:
-    @examples(0.1)
-    @given(narrow(activation, loss), SEEDS)
-    def law(case: Case, seed: int) -> None:
-        network, w, x, y = case
-        _, gradient = network.loss_and_gradient(RoundedArray.exact(w), x, y)
-        assume(gradient.value.any())
-        u = np.random.default_rng(seed).normal(size=w.shape)
-        found = steepest(network, w, gradient.value, gradient.error, u, x, y)
-        event(f"smooth: {found}")
-        assume(found)
-
-    law()
+    (network, w, x, y), seed = data.draw(st.tuples(narrow(activation, loss), SEEDS))
+    _, gradient = network.loss_and_gradient(RoundedArray.exact(w), x, y)
+    assume(gradient.value.any())
+    u = np.random.default_rng(seed).normal(size=w.shape)
+    found = steepest(network, w, gradient.value, gradient.error, u, x, y)
+    event(f"smooth: {found}")
+    assume(found)
 
 
 # ------------------------------------------------------------------------------------------ the checker sees its faults

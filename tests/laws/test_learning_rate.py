@@ -291,26 +291,26 @@ def update(q: Quadratic, batch: IntArray, eta: float) -> tuple[FloatArray, Float
 
 
 @pytest.mark.parametrize("variant", descent.ALL, ids=lambda v: type(v).__name__)
-def test_on_interpolating_data_every_variant_reaches_the_minimum(variant: Batches) -> None:
-    @examples(0.4)
-    @given(array(SAMPLES, INPUTS, st.integers(-2, 2)), array(1, INPUTS + 1, st.integers(-3, 3)), STARTS)
-    def law(x: FloatArray, truth: FloatArray, start: FloatArray) -> None:
-        q = quadratic(x, extended(x) @ truth[0])._replace(best=truth[0])  # whole numbers: y is exact, and so is w*
-        lengths = (extended(x) ** 2).sum(axis=1)
-        eta = 1 / float(lengths.max())  # no batch has a larger curvature, so that no step leads away from w*
-        w, expected, steps = start, start - q.best, 0
-        for step in descend(REGRESSION, start, x, q.y, batches=variant, learning_rate=eta, epochs=150, rng=5):
-            expected = update(q, step.indices, eta)[0] @ expected
-            w, steps = step.parameters, step.number + 1
-        radius = norm(q.best) + norm(start - q.best)
-        # The errors of all steps add up; a step alone may weigh one sample as much as all, so N times its rounding; and
-        # the same for what is expected, by as many products with a matrix of norm 1.
-        rounding = steps * (SAMPLES * step_error(REGRESSION, radius, x, q.y, eta) + 16 * EPS * radius)
-        assert norm(w - q.best - expected) <= rounding
-        event("arrived" if norm(expected) <= 1e-3 * norm(start - q.best) else "on its way")
-        assume(norm(expected) <= 1e-3 * norm(start - q.best))  # flat directions take longer, some for ever
-
-    law()
+@examples(0.4)
+@given(data=st.data())
+def test_on_interpolating_data_every_variant_reaches_the_minimum(variant: Batches, data: st.DataObject) -> None:
+    x, truth, start = data.draw(
+        st.tuples(array(SAMPLES, INPUTS, st.integers(-2, 2)), array(1, INPUTS + 1, st.integers(-3, 3)), STARTS)
+    )
+    q = quadratic(x, extended(x) @ truth[0])._replace(best=truth[0])  # whole numbers: y is exact, and so is w*
+    lengths = (extended(x) ** 2).sum(axis=1)
+    eta = 1 / float(lengths.max())  # no batch has a larger curvature, so that no step leads away from w*
+    w, expected, steps = start, start - q.best, 0
+    for step in descend(REGRESSION, start, x, q.y, batches=variant, learning_rate=eta, epochs=150, rng=5):
+        expected = update(q, step.indices, eta)[0] @ expected
+        w, steps = step.parameters, step.number + 1
+    radius = norm(q.best) + norm(start - q.best)
+    # The errors of all steps add up; a step alone may weigh one sample as much as all, so N times its rounding; and
+    # the same for what is expected, by as many products with a matrix of norm 1.
+    rounding = steps * (SAMPLES * step_error(REGRESSION, radius, x, q.y, eta) + 16 * EPS * radius)
+    assert norm(w - q.best - expected) <= rounding
+    event("arrived" if norm(expected) <= 1e-3 * norm(start - q.best) else "on its way")
+    assume(norm(expected) <= 1e-3 * norm(start - q.best))  # flat directions take longer, some for ever
 
 
 class Noise(NamedTuple):
