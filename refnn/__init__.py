@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from refnn import activations, arrays, losses
+    from refnn import activations, arrays, datasets, losses, storage, testing, witnesses
     from refnn.activations import (
         ELU,
         GELU,
@@ -26,12 +26,10 @@ if TYPE_CHECKING:
     from refnn.descent import (
         Batches,
         FullBatch,
-        History,
         MiniBatch,
         SingleSample,
         Step,
         descend,
-        fit,
     )
     from refnn.errors import (
         DataError,
@@ -49,21 +47,23 @@ if TYPE_CHECKING:
     from refnn.losses import BinaryCrossEntropy, Huber, InnerProduct, Loss, SoftmaxCrossEntropy, SquaredError, softmax
     from refnn.network import Evaluation, Network
     from refnn.rules import GradientDescent, Rule
+    from refnn.training import History, fit
 
 __version__ = "0.1.0"
 
 _HOME = {
     "activations": "ELU GELU Activation GELUTanh Identity LeakyReLU ReLU SiLU Sigmoid Softplus Tanh",
-    "descent": "Batches FullBatch History MiniBatch SingleSample Step descend fit",
+    "descent": "Batches FullBatch MiniBatch SingleSample Step descend",
     "errors": "DTypeError DataError DivergenceError MissingExtraError NonFiniteError RefnnError SettingError "
     "ShapeError TargetError UnsupportedOperationError",
     "layers": "Dense Layer glorot he zeros",
     "losses": "BinaryCrossEntropy Huber InnerProduct Loss SoftmaxCrossEntropy SquaredError softmax",
     "network": "Evaluation Network",
     "rules": "GradientDescent Rule",
+    "training": "History fit",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
-_MODULES = ("activations", "arrays", "losses")
+_MODULES = ("activations", "arrays", "datasets", "losses", "storage", "testing", "witnesses")
 
 __all__ = [
     "ELU",
@@ -107,12 +107,16 @@ __all__ = [
     "UnsupportedOperationError",
     "activations",
     "arrays",
+    "datasets",
     "descend",
     "fit",
     "glorot",
     "he",
     "losses",
     "softmax",
+    "storage",
+    "testing",
+    "witnesses",
     "zeros",
 ]
 

@@ -281,9 +281,9 @@ def _progress(*, shown: bool) -> Iterator[Narrator]:
 
 def _train(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     from refnn import storage
-    from refnn.descent import History, fit
     from refnn.report.measure import accuracy
     from refnn.report.verification import jsonable, network_for
+    from refnn.training import History, fit
 
     settings = _settings(options)
     if options.save is not None:

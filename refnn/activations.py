@@ -33,21 +33,6 @@ from refnn.arrays import (
 )
 from refnn.checks import number
 
-__all__ = [
-    "ALL",
-    "ELU",
-    "GELU",
-    "Activation",
-    "GELUTanh",
-    "Identity",
-    "LeakyReLU",
-    "ReLU",
-    "SiLU",
-    "Sigmoid",
-    "Softplus",
-    "Tanh",
-]
-
 _SQRT_HALF = Root(Fraction(1, 2))
 _SQRT_2_OVER_PI = Root(Fraction(2), pi_power=-1)
 _SQRT_1_OVER_2PI = Root(Fraction(1, 2), pi_power=-1)

@@ -29,40 +29,6 @@ from numpy.typing import NDArray
 
 from refnn.errors import UnsupportedOperationError
 
-__all__ = [
-    "A",
-    "Arithmetic",
-    "Array",
-    "FloatArray",
-    "IntArray",
-    "Operation",
-    "Root",
-    "Rules",
-    "Scalar",
-    "column_sums",
-    "constant",
-    "erfc",
-    "exp",
-    "expit",
-    "expm1",
-    "join",
-    "log",
-    "log_softmax",
-    "maximum",
-    "minimum",
-    "row_sums",
-    "rows",
-    "sech_squared",
-    "softplus",
-    "split",
-    "sqrt",
-    "tanh",
-    "total",
-    "transpose",
-    "where_positive",
-    "within",
-]
-
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.int64]
 
@@ -231,7 +197,7 @@ minimum = cast(Binary, np.minimum)
 @np.errstate(over="ignore")  # where cosh overflows to infinity, sech is 0 to all digits
 def _sech_squared(z: FloatArray) -> FloatArray:
     """sech²(z) = 1 − tanh²(z), the slope of tanh, without the cancellation of that difference."""
-    sech: FloatArray = 1 / np.cosh(z)
+    sech: FloatArray = np.reciprocal(np.cosh(z))
     return sech * sech
 
 
@@ -262,7 +228,8 @@ def _log_softmax(z: FloatArray) -> FloatArray:
     d: FloatArray = z - z.take(largest)[:, np.newaxis]
     e = np.exp(d)
     e.put(largest, 0)  # the largest term is exactly 1, and log1p adds it
-    return d - np.log1p(_row_sums(e))
+    d -= np.log1p(_row_sums(e))
+    return d
 
 
 sech_squared = cast(Unary, Operation(_sech_squared))

@@ -12,8 +12,6 @@ import numpy as np
 from refnn.arrays import A, FloatArray, column_sums
 from refnn.checks import count
 
-__all__ = ["Dense", "Initializer", "Layer", "glorot", "he", "zeros"]
-
 
 class Layer(Protocol):
     """What the network asks of a layer: a function of its parameters and of rows of samples, and its two derivatives.

@@ -12,10 +12,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
+from refnn.arguments import distributions, probabilities, real_rows
 from refnn.arrays import (
     A,
     FloatArray,
@@ -29,20 +30,8 @@ from refnn.arrays import (
     softplus,
     total,
 )
-from refnn.checks import as_array, finite, number, positive, real_array, shown
-from refnn.errors import DTypeError, SettingError, ShapeError, TargetError
-
-__all__ = [
-    "ALL",
-    "BinaryCrossEntropy",
-    "Huber",
-    "InnerProduct",
-    "Loss",
-    "Reduction",
-    "SoftmaxCrossEntropy",
-    "SquaredError",
-    "softmax",
-]
+from refnn.checks import number, positive, shown
+from refnn.errors import SettingError, ShapeError, TargetError
 
 Reduction: TypeAlias = Literal["mean", "sum", "elements", "weights"]
 
@@ -99,28 +88,9 @@ class Loss(ABC):
         samples, outputs = t.shape
         return samples if self.reduction == "mean" else samples * outputs
 
-    def check(self, y: object, shape: tuple[int, int], dtype: np.dtype[np.floating]) -> FloatArray:
-        """`y` as rows of real numbers of the given shape and dtype, or an error that says what is wrong with it.
-
-        Parameters
-        ----------
-        y : (N, outputs) or, for one output, (N,)
-            The targets as they were given.
-        shape
-            (N, outputs).
-        dtype
-            The dtype of the computation.
-        """
-        targets = real_array("y", y, dtype)
-        if targets.shape == (shape[0],) and shape[1] == 1:
-            targets = targets[:, np.newaxis]
-        if targets.shape != shape:
-            raise ShapeError(
-                f"y has shape {targets.shape}, expected {shape}",
-                f"x has {shape[0]} samples and the last layer has {shape[1]} outputs",
-                f"Pass one row of {shape[1]} targets for each of the {shape[0]} samples",
-            )
-        return finite("y", targets)
+    def check(self, y: object, shape: tuple[int, int], dtype: np.dtype[Any]) -> FloatArray:
+        """`y` as rows of numbers of the given shape (N, outputs) and dtype, or an error that says what is wrong."""
+        return real_rows(y, shape, dtype)
 
     def targets(self, like: A, labels: FloatArray) -> A:
         """The checked targets in the arithmetic of `like`, as `terms` and `derivative` take them."""
@@ -217,18 +187,9 @@ class BinaryCrossEntropy(Loss):
     of 1, not of itself.
     """
 
-    def check(self, y: object, shape: tuple[int, int], dtype: np.dtype[np.floating]) -> FloatArray:
+    def check(self, y: object, shape: tuple[int, int], dtype: np.dtype[Any]) -> FloatArray:
         """As for every loss; and each target lies in [0, 1]."""
-        targets = Loss.check(self, y, shape, dtype)
-        outside = (targets < 0) | (targets > 1)
-        if outside.any():
-            index = tuple(int(k) for k in np.argwhere(outside)[0])
-            raise TargetError(
-                f"y[{index[0]}, {index[1]}] is {targets[index]}",
-                "a binary cross-entropy target is a probability",
-                "Pass targets between 0 and 1; for labels −1 and 1, pass (y + 1) / 2",
-            )
-        return targets
+        return probabilities(y, shape, dtype)
 
     def terms(self, p: A, t: A) -> A:
         """yⱼ softplus(−zⱼ) + (1 − yⱼ) softplus(zⱼ)."""
@@ -292,65 +253,21 @@ class SoftmaxCrossEntropy(Loss):
         """The reductions of every loss, and ``"weights"``."""
         return ("mean", "sum", "elements", "weights")
 
-    def check(self, y: object, shape: tuple[int, int], dtype: np.dtype[np.floating]) -> FloatArray:
-        """Probability rows for classes or probability rows."""
-        samples, classes = shape
-        if self.class_weights is not None and len(self.class_weights) != classes:
+    def check(self, y: object, shape: tuple[int, int], dtype: np.dtype[Any]) -> FloatArray:
+        """Probability rows, for classes or probability rows."""
+        if self.class_weights is not None and len(self.class_weights) != shape[1]:
             raise ShapeError(
-                f"class_weights has {len(self.class_weights)} weights, expected {classes}",
-                f"the last layer has {classes} outputs",
+                f"class_weights has {len(self.class_weights)} weights, expected {shape[1]}",
+                f"the last layer has {shape[1]} outputs",
                 "Pass one weight for each output",
             )
-        given = as_array("y", y)
-        if given.ndim == 1:
-            labels = self._one_hot(given, samples, classes, dtype)
-        else:
-            labels = self._distributions(given, shape, dtype)
+        labels = distributions(y, shape, dtype)
         if self.reduction == "weights" and not self.divisor(labels, labels):
             raise TargetError(
                 "y has only classes of weight 0",
                 "the reduction divides by the sum of the targets' weights",
                 "Pass a batch with a target that counts, or another reduction",
             )
-        return labels
-
-    def _distributions(self, y: object, shape: tuple[int, int], dtype: np.dtype[np.floating]) -> FloatArray:
-        labels = Loss.check(self, y, shape, dtype)
-        slack = shape[1] * float(np.finfo(dtype).eps)  # C probabilities, each correctly rounded, and C − 1 additions
-        sums = labels.sum(axis=1)
-        wrong = (labels < 0).any(axis=1) | (abs(sums - 1) > slack)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise TargetError(
-                f"y[{row}] is {labels[row]}, with sum {sums[row]}",
-                "a target row is a probability distribution over the classes",
-                "Pass non-negative rows that sum to 1, or integer classes of shape (N,)",
-            )
-        return labels
-
-    @staticmethod
-    def _one_hot(y: np.ndarray, samples: int, classes: int, dtype: np.dtype[np.floating]) -> FloatArray:
-        if y.dtype.kind not in "iu":
-            raise DTypeError(
-                f"y has shape {y.shape} and dtype {y.dtype}",
-                "targets of one dimension are classes, and classes are integers",
-                "Pass y.astype(int) if these are classes, or probability rows of shape (N, C)",
-            )
-        if len(y) != samples:
-            raise ShapeError(
-                f"y has shape {y.shape}, expected ({samples},)",
-                f"x has {samples} samples",
-                "Pass one class for each sample",
-            )
-        hits = y[:, np.newaxis] == np.arange(classes)
-        if np.count_nonzero(hits) != samples:
-            row = int(np.argmax((y < 0) | (y >= classes)))
-            raise TargetError(
-                f"y[{row}] is {y[row]}",
-                f"the last layer has {classes} outputs, so classes are 0 to {classes - 1}",
-                "Number the classes from 0, or give the network as many outputs as there are classes",
-            )
-        labels: FloatArray = hits.astype(dtype)
         return labels
 
     def targets(self, like: A, labels: FloatArray) -> A:

@@ -6,28 +6,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise, starmap
-from typing import Any, Generic, NamedTuple, TypeVar, cast, final, overload
+from typing import Any, Generic, NamedTuple, TypeVar, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from refnn.arguments import format_of, vector, vector_and_rows
 from refnn.arrays import A, Arithmetic, FloatArray, join, split
-from refnn.checks import (
-    RandomState,
-    as_array,
-    finite,
-    finite_result,
-    generator,
-    instance,
-    real_array,
-    representable,
-    shown,
-)
-from refnn.errors import DTypeError, SettingError, ShapeError
+from refnn.checks import RandomState, as_array, finite_result, generator, instance, real_array, representable, shown
+from refnn.errors import SettingError, ShapeError
 from refnn.layers import Initializer, Layer, glorot
 from refnn.losses import Loss
-
-__all__ = ["Evaluation", "Network"]
 
 F = TypeVar("F", bound=Arithmetic)
 V = TypeVar("V")
@@ -318,9 +307,8 @@ class Network:
         ShapeError
             If w has not P elements.
         """
-        vector = w if isinstance(w, Arithmetic) else cast(A, as_array("w", w))
-        self._require_vector(vector.shape)
-        return dict(zip(self.names(), split(vector, self._places), strict=True))
+        checked: A = vector(w, self.size)
+        return dict(zip(self.names(), split(checked, self._places), strict=True))
 
     def pack(self, parameters: Mapping[str, ArrayLike]) -> FloatArray:
         """The vector of all parameters, from parameters by name; the inverse of `unpack`.
@@ -389,7 +377,7 @@ class Network:
         DTypeError
             If the dtype is neither float64 nor float32.
         """
-        random, kind = generator(rng), _require_dtype("dtype", dtype)
+        random, kind = generator(rng), format_of("dtype", dtype)
         if not callable(initializer):
             raise SettingError(
                 f"initializer is {shown(initializer)}",
@@ -431,63 +419,17 @@ class Network:
     # -------------------------------------------------------------------------------------- what is asked of arguments
 
     def check(self, w: Any, x: Any) -> tuple[Any, Any]:
-        """W as a vector and x as rows, in one arithmetic and dtype, or an error that says what is wrong with them."""
-        if isinstance(w, Arithmetic) and isinstance(x, Arithmetic) and type(w) is not type(x):
-            raise DTypeError(
-                f"w is a {type(w).__name__} and x a {type(x).__name__}",
-                "a computation has one arithmetic",
-                "Pass both in the same one, or one of them as floats",
-            )
-        if isinstance(w, Arithmetic) or isinstance(x, Arithmetic):
-            w = w if isinstance(w, Arithmetic) else x.lift(finite("w", real_array("w", w, np.dtype(np.float64))))
-            x = x if isinstance(x, Arithmetic) else w.lift(finite("x", real_array("x", x, np.dtype(np.float64))))
-        else:
-            w = as_array("w", w)
-            dtype = np.dtype(np.float64) if w.dtype.kind in "biu" else _require_dtype("w", w.dtype)
-            w, x = finite("w", real_array("w", w, dtype)), finite("x", real_array("x", x, dtype))
-        self._require_vector(w.shape)
-        if len(x.shape) == 1 and self.inputs == 1:
-            (x,) = split(x, ((slice(None), (x.shape[0], 1)),))
-        if len(x.shape) != 2 or x.shape[1] != (self.inputs or x.shape[1]):
-            raise ShapeError(
-                f"x has shape {x.shape}, expected (N, {self.inputs or 'inputs'})",
-                "samples are rows" + (f", and the first layer takes {self.inputs} inputs" if self.inputs else ""),
-                "Pass x as (samples, inputs); for one sample, x[np.newaxis, :]",
-            )
-        if 0 in x.shape:
-            raise ShapeError(f"x has shape {x.shape}", "the batch is empty", "Pass at least one sample and one input")
-        return w, x
+        """`w` as a vector and `x` as rows, in one arithmetic and dtype, or an error that says what is wrong."""
+        return vector_and_rows(w, x, self.size, self.inputs)
 
     def check_targets(self, w: Any, x: Any, y: Any) -> FloatArray:
         """The targets of a batch whose `w` and `x` have been checked, as rows of numbers."""
         dtype = np.dtype(np.float64) if isinstance(w, Arithmetic) else w.dtype
         return self.loss_function.check(y, (x.shape[0], self.outputs or x.shape[1]), dtype)
 
-    def _require_vector(self, shape: tuple[int, ...]) -> None:
-        if shape != (self.size,):
-            raise ShapeError(
-                f"w has shape {shape}, expected ({self.size},)",
-                f"this network has {self.size} parameters, as one vector",
-                "Pass network.initial_parameters(rng=0), or network.pack({name: array}) of your own",
-            )
-
 
 def _number(loss: Any) -> Any:
     return loss if isinstance(loss, Arithmetic) else float(loss)
-
-
-def _require_dtype(name: str, given: Any) -> np.dtype[Any]:
-    try:
-        dtype: np.dtype[Any] = np.dtype(given)
-    except Exception:  # noqa: BLE001 - NumPy raises many kinds for what is no dtype
-        dtype = np.dtype(object)
-    if dtype.char not in "df":
-        raise DTypeError(
-            f"{name} has dtype {dtype}" if name == "w" else f"{name} is {shown(given)}",
-            "refnn computes in float64 or float32",
-            f"Pass {name} as np.float64, or as np.float32",
-        )
-    return dtype
 
 
 def _apart(result: Any, *arguments: Any) -> Any:

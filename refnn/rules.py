@@ -7,8 +7,6 @@ from typing import Generic, Protocol, TypeVar, final
 
 from refnn.arrays import A, constant
 
-__all__ = ["ALL", "GradientDescent", "Rule"]
-
 S = TypeVar("S")
 
 

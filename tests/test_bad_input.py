@@ -20,11 +20,12 @@ from refnn.activations import ELU, Identity, LeakyReLU, ReLU, Tanh
 from refnn.arithmetic.complex import ComplexArray
 from refnn.arithmetic.dual import DualArray
 from refnn.arithmetic.rounded import RoundedArray
-from refnn.descent import FullBatch, MiniBatch, SingleSample, descend, fit
+from refnn.descent import FullBatch, MiniBatch, SingleSample, descend
 from refnn.errors import RefnnError
 from refnn.layers import Dense
 from refnn.losses import BinaryCrossEntropy, Huber, InnerProduct, SoftmaxCrossEntropy, SquaredError
 from refnn.network import Network
+from refnn.training import fit
 
 # --------------------------------------------------------------------------------------------------------- the garbage
 

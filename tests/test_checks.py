@@ -75,7 +75,7 @@ def test_what_is_not_wider_converts(kind: Any) -> None:
     [
         (np.ones(2), F32, DTypeError, ("x has dtype float64, wider than the float32 of w: "
          "the dtype of w is the dtype of the computation, and a silent rounding would change the question. "
-         "Pass x.astype(np.float32), or w as float64.")),
+         "Pass np.asarray(x, dtype=np.float32), or w as float64.")),
         (["a"], F64, DTypeError, "x has dtype <U1: refnn computes with real numbers. Pass x as floats."),
         ([1j], F64, DTypeError, "x has dtype complex128: refnn computes with real numbers. Pass x as floats."),
         ([None], F64, DTypeError, "x has dtype object: refnn computes with real numbers. Pass x as floats."),

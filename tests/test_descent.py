@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from refnn import descent
 from refnn.activations import Identity, Tanh
 from refnn.arrays import FloatArray, IntArray
-from refnn.descent import FullBatch, History, MiniBatch, SingleSample, Step, descend, fit, print_progress
+from refnn.descent import FullBatch, MiniBatch, SingleSample, Step, descend
 from refnn.errors import DivergenceError, DTypeError, NonFiniteError, RefnnError, SettingError, ShapeError, TargetError
 from refnn.layers import Dense
 from refnn.losses import SoftmaxCrossEntropy, SquaredError
 from refnn.network import Network
 from refnn.rules import GradientDescent
+from refnn.training import History, fit, print_progress
 
 LINE = Network(Dense(1, 1), loss=SquaredError())
 X, Y = [[0.0], [1.0], [2.0], [3.0], [4.0]], [1.0, 3.0, 5.0, 7.0, 9.0]  # on the line 2 x + 1

@@ -15,6 +15,7 @@ from refnn.arithmetic.dual import DualArray
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.arrays import FloatArray
 from refnn.errors import DTypeError, RefnnError, SettingError, ShapeError, TargetError
+from refnn.layers import Dense
 from refnn.losses import (
     ALL,
     BinaryCrossEntropy,
@@ -485,3 +486,12 @@ def test_class_weights_are_a_sequence_of_numbers(weights: Any) -> None:
 def test_reprs_make_the_loss_again(kind: type[Loss]) -> None:
     loss = kind(scale=Fraction(1, 3))
     assert eval(repr(loss), {kind.__name__: kind, "Fraction": Fraction}) == loss  # noqa: S307 - the text is ours
+
+
+def test_probability_rows_are_as_precise_as_their_own_format() -> None:
+    """Three times the float32 next to 1/3 is 1 to the digits of float32, though not to those of the computation."""
+    network = Network(Dense(2, 3), loss=SoftmaxCrossEntropy())
+    thirds = np.full((1, 3), 1 / 3, dtype=np.float32)
+    assert network.loss(np.zeros(9), [[1.0, 2.0]], thirds) > 1
+    with pytest.raises(TargetError, match="with sum 1"):
+        network.loss(np.zeros(9), [[1.0, 2.0]], thirds.astype(np.float64))

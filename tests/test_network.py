@@ -393,17 +393,17 @@ REFUSED: list[tuple[type[RefnnError], Any, Any, Any, str]] = [
     (
         DTypeError, ONES.astype(np.float32), X, Y,
         ("x has dtype float64, wider than the float32 of w: the dtype of w is the dtype of the computation, and a "
-        "silent rounding would change the question. Pass x.astype(np.float32), or w as float64."),
+        "silent rounding would change the question. Pass np.asarray(x, dtype=np.float32), or w as float64."),
     ),
     (
         DTypeError, ONES.astype(np.float32), X.astype(np.float32), Y,
         ("y has dtype float64, wider than the float32 of w: the dtype of w is the dtype of the computation, and a "
-        "silent rounding would change the question. Pass y.astype(np.float32), or w as float64."),
+        "silent rounding would change the question. Pass np.asarray(y, dtype=np.float32), or w as float64."),
     ),
     (
         DTypeError, ONES, X.astype(np.longdouble), Y,
         (f"x has dtype {np.dtype(np.longdouble)}, wider than the float64 of w: the dtype of w is the dtype of the "
-        "computation, and a silent rounding would change the question. Pass x.astype(np.float64)."),
+        "computation, and a silent rounding would change the question. Pass np.asarray(x, dtype=np.float64)."),
     ),
     (
         DTypeError, ONES.astype(np.float16), X, Y,
