@@ -24,7 +24,8 @@ from refnn.arithmetic.rounded import RoundedArray
 from refnn.testing import Case, batch_sizes, cases, networks
 from tests.laws.measures import agree, examples
 
-ETA = 2.0**-6
+ETA = 2.0**-20  # small networks do not diverge with it, nor is a step lost in rounding
+NARROW: dict[str, Any] = {"depth": st.integers(1, 2), "widths": (1, 2, 3, 5)}
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -93,7 +94,7 @@ def _eta() -> RoundedArray:
 @pytest.mark.parametrize("loss", losses.ALL)
 def test_single_sample_steps_take_each_sample_once_and_its_own_gradient(loss: type[losses.Loss]) -> None:
     @examples(0.5)
-    @given(cases(networks(losses=[loss]), batch_values=st.just(0.5)), SEEDS)
+    @given(cases(networks(losses=[loss], **NARROW), batch_values=st.just(0.5)), SEEDS)
     def law(case: Case, seed: int) -> None:
         network, w, x, y = case
         seen = []
@@ -113,7 +114,7 @@ def test_single_sample_steps_take_each_sample_once_and_its_own_gradient(loss: ty
 @pytest.mark.parametrize("loss", losses.ALL)
 def test_mini_batches_of_all_samples_are_full_batches_and_of_one_are_single_samples(loss: type[losses.Loss]) -> None:
     @examples(0.5)
-    @given(cases(networks(losses=[loss]), batch_values=st.sampled_from((0.5, -1.0, 0.3))), SEEDS)
+    @given(cases(networks(losses=[loss], **NARROW), batch_values=st.sampled_from((0.5, -1.0, 0.3))), SEEDS)
     def law(case: Case, seed: int) -> None:
         network, w, x, y = case
         for size, variant in ((len(x), FullBatch()), (1, SingleSample())):
