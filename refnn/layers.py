@@ -95,7 +95,7 @@ class Dense:
         return {"weight": (self.inputs, self.outputs), "bias": (self.outputs,)}
 
     def forward(self, parameters: tuple[A, ...], x: A) -> A:
-        """Z = x w + b."""
+        """z = x w + b."""
         w, b = parameters
         return x @ w + b
 
