@@ -21,15 +21,16 @@ from refnn import (
     losses,
 )
 from refnn.arithmetic.rounded import RoundedArray
+from refnn.arrays import total
 from refnn.testing import Case, batch_sizes, cases, networks
-from tests.laws.measures import agree, examples
+from tests.laws.measures import agree, examples, number
 
 ETA = 2.0**-20  # small networks do not diverge with it, nor is a step lost in rounding
 NARROW: dict[str, Any] = {"depth": st.integers(1, 2), "widths": (1, 2, 3, 5)}
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def counts(network: Network, y: Any) -> tuple[list[float], float]:
+def counts(network: Network, y: Any) -> tuple[list[RoundedArray], RoundedArray]:
     """How much each sample's own gradient counts in that of the batch, and by what the sum is divided; by definition.
 
     A sample alone is divided by 1 (mean, sum), by the number of outputs, or by its own weight.
@@ -38,9 +39,12 @@ def counts(network: Network, y: Any) -> tuple[list[float], float]:
     if reduction == "weights":
         loss = cast("SoftmaxCrossEntropy", network.loss_function)
         weights = np.array(loss.class_weights if loss.class_weights is not None else np.ones(network.outputs or 1))
-        own = [float(weights[t] if np.ndim(t) == 0 else np.dot(weights, t)) for t in y]
-        return own, sum(own)
-    return [1.0] * len(y), 1.0 if reduction == "sum" else len(y)
+        own = [
+            number(weights[t]) if np.ndim(t) == 0 else total(RoundedArray.exact(weights) * RoundedArray.exact(t))
+            for t in y
+        ]
+        return own, sum(own, number(0.0))
+    return [number(1.0)] * len(y), number(1.0 if reduction == "sum" else len(y))
 
 
 def from_samples(network: Network, w: Any, x: Any, y: Any) -> RoundedArray:
@@ -49,13 +53,9 @@ def from_samples(network: Network, w: Any, x: Any, y: Any) -> RoundedArray:
     exact = RoundedArray.exact(w)
     gradient = RoundedArray.exact(np.zeros_like(w))
     for i, count in enumerate(own):
-        gradient = gradient + _number(count) * network.loss_and_gradient(exact, x[i : i + 1], y[i : i + 1])[1]
-    mean: RoundedArray = gradient / _number(divisor)
+        gradient = gradient + count * network.loss_and_gradient(exact, x[i : i + 1], y[i : i + 1])[1]
+    mean: RoundedArray = gradient / divisor
     return mean
-
-
-def _number(value: float) -> RoundedArray:
-    return RoundedArray(np.asarray(value), np.asarray(4e-15 * value))  # a sum of at most 16 rounded weights
 
 
 @pytest.mark.parametrize("loss", losses.ALL)
@@ -80,15 +80,11 @@ def test_a_full_batch_step_is_w_minus_eta_times_the_mean_of_the_gradients(loss: 
     def law(case: Case) -> None:
         network, w, x, y = case
         (step,) = descend(network, w, x, y, batches=FullBatch(), learning_rate=ETA, epochs=1)
-        expected = RoundedArray.exact(w) - _eta() * from_samples(network, w, x, y)
-        taken = RoundedArray.exact(w) - _eta() * network.loss_and_gradient(RoundedArray.exact(w), x, y)[1]
+        expected = RoundedArray.exact(w) - number(ETA) * from_samples(network, w, x, y)
+        taken = RoundedArray.exact(w) - number(ETA) * network.loss_and_gradient(RoundedArray.exact(w), x, y)[1]
         assert agree(RoundedArray(step.parameters, taken.error), expected)
 
     law()
-
-
-def _eta() -> RoundedArray:
-    return RoundedArray.exact(np.asarray(ETA))
 
 
 @pytest.mark.parametrize("loss", losses.ALL)
@@ -102,7 +98,7 @@ def test_single_sample_steps_take_each_sample_once_and_its_own_gradient(loss: ty
             (i,) = step.indices
             _, gradient = network.loss_and_gradient(RoundedArray.exact(w), x[i : i + 1], y[i : i + 1])
             assert agree(RoundedArray(step.gradient, gradient.error), gradient)
-            stepped = RoundedArray.exact(w) - _eta() * RoundedArray.exact(step.gradient)
+            stepped = RoundedArray.exact(w) - number(ETA) * RoundedArray.exact(step.gradient)
             assert agree(RoundedArray.exact(step.parameters), stepped)
             seen.append(int(i))
             w = step.parameters

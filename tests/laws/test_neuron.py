@@ -16,7 +16,7 @@ from refnn import Dense, Network, activations, losses
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.arrays import FloatArray, expit, log
 from refnn.testing import Case, cases, networks, ordinary_values
-from tests.laws.measures import agree, examples
+from tests.laws.measures import agree, examples, number
 
 DIGITS = 400  # enough that the rounding of the definitions is nothing: sigmoid(-700) is 1e-304
 
@@ -131,21 +131,17 @@ VALUES = st.one_of(ordinary_values(), st.floats(-100, 100))
 
 def along_a_ray(loss: losses.Loss, target: FloatArray, direction: FloatArray) -> list[RoundedArray]:
     """L at points ever farther from the target, from t = 0 on: z = y + t·v."""
-    return [_loss(loss, RoundedArray.exact(target) + _number(t) * RoundedArray.exact(direction), target) for t in TIMES]
+    return [_loss(loss, RoundedArray.exact(target) + number(t) * RoundedArray.exact(direction), target) for t in TIMES]
 
 
 def along_a_segment(loss: losses.Loss, target: FloatArray, other: FloatArray) -> list[RoundedArray]:
     """L at the logits of the probabilities p = (1 − t) y + t p₁, from t > 0 on: at t = 0 a logit may be infinite."""
     result = []
     for t in TIMES[1:]:
-        p = _number(1 - t) * RoundedArray.exact(target) + _number(t) * RoundedArray.exact(other)
+        p = number(1 - t) * RoundedArray.exact(target) + number(t) * RoundedArray.exact(other)
         binary = isinstance(loss, losses.BinaryCrossEntropy)
         result.append(_loss(loss, log(p) - log(1 - p) if binary else log(p), target))
     return result
-
-
-def _number(t: float) -> RoundedArray:
-    return RoundedArray.exact(np.asarray(t))
 
 
 def _loss(loss: losses.Loss, z: RoundedArray, target: FloatArray) -> RoundedArray:
@@ -179,7 +175,7 @@ WAYS: dict[type[losses.Loss], Any] = {
     losses.BinaryCrossEntropy: (along_a_segment, rows(2, st.sampled_from((0.0, 1.0, 0.3))), rows(2, POSITIVE)),
     losses.SoftmaxCrossEntropy: (along_a_segment, probabilities(3, 0), probabilities(3, 0.01)),
     # A linear functional has no target: it grows along its cotangent, from 0 on.
-    losses.InnerProduct: (lambda loss, y, _: [_loss(loss, _number(t) * RoundedArray.exact(y), y) for t in TIMES],)
+    losses.InnerProduct: (lambda loss, y, _: [_loss(loss, number(t) * RoundedArray.exact(y), y) for t in TIMES],)
     + (rows(2, VALUES),) * 2,
 }
 """How a prediction moves away from a target, for each loss: the path, the targets, and where the path leads."""

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.errors import FailedHealthCheck, Unsatisfiable
 
-from refnn import Dense, Network, ReLU, SquaredError, activations, losses
+from refnn import Dense, DivergenceError, Network, ReLU, SquaredError, activations, losses
 from refnn.arithmetic.dual import DualArray
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.testing import Case, cases, networks, ordinary_values
-from tests.laws.measures import agree, curvature, difference, examples, segment
+from tests.laws.measures import UndecidedError, agree, curvature, difference, examples, segment, undecided_set_aside
 from tests.laws.ranges import KinkError, Range
 
 PAIR = networks(depth=2, widths=(1, 2, 3, 5))
@@ -65,7 +66,11 @@ def test_a_kink_inside_a_range_is_seen() -> None:
     network = Network(Dense(1, 1), ReLU(), loss=SquaredError())
     with pytest.raises(KinkError):
         curvature(network, np.array([1.0, -1.0]), np.array([0.0, 1.0]), 2.0, [[0.5]], [[0.0]])
-    assert segment(lambda reach: curvature(network, np.zeros(2), np.ones(2), reach, [[0.5]], [[0.0]]), 1.0) is None
+    w = np.array([2.0, -1.0])  # 0.5·w₀ + w₁ is 0, and rises along (1, 1)
+    with pytest.raises(UndecidedError, match="kink"):
+        segment(lambda reach: curvature(network, w, np.ones(2), reach, [[0.5]], [[0.0]]), 1.0, 1.0)
+    with pytest.raises(UndecidedError, match="kink"):
+        difference(network, w, np.ones(2), [[0.5]], [[0.0]])
 
 
 def test_dividing_by_a_range_around_zero_is_refused() -> None:
@@ -79,15 +84,34 @@ def test_the_curvature_of_a_parabola() -> None:
     bend = curvature(network, np.array([2.0, 1.0]), np.array([1.0, 2.0]), 7.0, [[3.0]], [[5.0]])
     assert 25 <= bend <= 25 * (1 + 1e-12)  # a few dozen roundings, each widening by 2e-16
     slope = difference(network, np.array([2.0, 1.0]), np.array([1.0, 2.0]), [[3.0]], [[5.0]])
-    assert slope is not None
     assert abs(slope.value - 2 * 5) <= slope.error < 1e-4  # the residual 2 times 3u₀ + u₁
 
 
 def test_a_segment_ends_where_the_slope_may_vanish() -> None:
-    found = segment(lambda reach: 4.0, 1.0)
-    assert found is not None
-    assert found.reach <= 1 / 4
-    assert segment(lambda reach: 1.0, 0.0) is None
+    assert segment(lambda reach: 4.0, 1.0, 1.0).reach == 1 / 4
+    assert segment(lambda reach: 0.25, 1.0, 1.0).reach == 1  # and where the parameters have moved by a length of 1
+    assert segment(lambda reach: 0.25, 1.0, 2.0).reach == 1 / 2
+    with pytest.raises(UndecidedError, match="no slope"):
+        segment(lambda reach: 1.0, 0.0, 1.0)
+
+
+def test_an_enclosure_that_stays_too_wide_is_no_kink() -> None:
+    def diverges(reach: float) -> float:
+        raise DivergenceError("the loss", "it is too large", "Scale the data")
+
+    for bend in (lambda reach: 2 / reach, diverges):
+        with pytest.raises(UndecidedError, match="too wide"):
+            segment(bend, 1.0, 1.0)
+
+
+def test_a_law_that_never_says_anything_fails() -> None:
+    @given(st.integers())
+    def law(_: int) -> None:
+        with undecided_set_aside():
+            raise UndecidedError("it is too late")
+
+    with pytest.raises((FailedHealthCheck, Unsatisfiable)):
+        law()
 
 
 def test_agreement_is_within_the_errors_and_no_more() -> None:
