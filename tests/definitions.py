@@ -37,6 +37,21 @@ def exact(value: float | Fraction | np.floating[Any]) -> Real:
     return M.mpf(float(value))
 
 
+def outside(values: Any, true: Any, allowed: Any) -> list[str]:
+    """Where a value is further from the truth than allowed; the number of mpmath decides, not a float."""
+    triples = zip(*(np.ravel(part).tolist() for part in (values, true, allowed)), strict=True)
+    return [
+        f"[{k}]: {v!r} for {M.nstr(t, 20)}, allowed {e}"
+        for k, (v, t, e) in enumerate(triples)
+        if not abs(M.mpf(v) - t) <= e
+    ]
+
+
+PARTS = 10
+"""A complex operation errs at most by √2 γ₇ < 10 u (Higham 2002, lemma 3.5) where a real one errs by u; with a tiny
+imaginary part each part errs like the value and the tangent of a dual number."""
+
+
 # ----------------------------------------------------------------------------------------------------------- functions
 
 

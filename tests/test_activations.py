@@ -18,7 +18,7 @@ from refnn.arrays import FloatArray
 from refnn.errors import SettingError
 from refnn.losses import InnerProduct
 from refnn.network import Network
-from tests.definitions import ACTIVATIONS, M, Real, exact, sigmoid
+from tests.definitions import ACTIVATIONS, PARTS, M, Real, exact, outside, sigmoid
 
 INSTANCES = [*(kind() for kind in activations.ALL), LeakyReLU(0.3), LeakyReLU(-0.5), ELU(1.7)]
 MAGNITUDES = {
@@ -49,15 +49,6 @@ def points(dtype: type[np.floating[Any]]) -> FloatArray:
 def truth(activation: Activation, z: FloatArray) -> tuple[list[Real], list[Real]]:
     f, slope = ACTIVATIONS[type(activation)](activation)
     return [f(exact(v)) for v in z], [slope(exact(v)) for v in z]
-
-
-def outside(values: FloatArray, true: list[Real], allowed: FloatArray) -> list[str]:
-    """Where a value is further from the truth than allowed; the number of mpmath decides, not a float."""
-    return [
-        f"[{k}]: {v!r} for {M.nstr(t, 20)}, allowed {e}"
-        for k, (v, t, e) in enumerate(zip(values.tolist(), true, allowed.tolist(), strict=True))
-        if not abs(M.mpf(v) - t) <= e
-    ]
 
 
 def blunt(true: list[Real], allowed: FloatArray, dtype: type[np.floating[Any]]) -> list[str]:
@@ -150,12 +141,10 @@ def test_complex_numbers(activation: Activation) -> None:
     with np.errstate(divide="raise", over="raise", invalid="raise"):
         given = activation.forward((), along(z, h)).elements
         given_slope = activation.derivative(along(z, h)).elements
-    # One complex operation errs at most by √2 γ₇ < 10 u (Higham 2002, lemma 3.5) where a real one errs by u; with an
-    # imaginary part so small each part errs like a dual number's. Underflow is relative to h.
-    least = 100 * np.finfo(np.float64).smallest_subnormal
-    assert outside(given.real, value, 10 * f.error) == []
-    assert outside(given_slope.real, slope, 10 * derivative.error) == []
-    assert outside(given.imag / h, slope, 10 * tangent.error + least / h) == []
+    least = 100 * np.finfo(np.float64).smallest_subnormal  # fewer operations than that underflow; relative to h
+    assert outside(given.real, value, PARTS * f.error) == []
+    assert outside(given_slope.real, slope, PARTS * derivative.error) == []
+    assert outside(given.imag / h, slope, PARTS * tangent.error + least / h) == []
 
 
 @every_activation

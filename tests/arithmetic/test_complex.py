@@ -19,13 +19,10 @@ from refnn.layers import Dense
 from refnn.losses import SoftmaxCrossEntropy
 from refnn.network import Network
 from tests.arithmetic.operations import CASES, OPERATIONS, arguments, name, parts, reals
-from tests.arithmetic.test_dual import derivative, outside
-from tests.definitions import M
+from tests.arithmetic.test_dual import derivative
+from tests.definitions import PARTS, M, outside
 
 H = 1e-30
-PARTS = 10
-"""A complex operation errs at most by √2 γ₇ < 10 u (Higham 2002, lemma 3.5) where a real one errs by u; with an tiny
-imaginary part each part errs like the value and the tangent of a dual number."""
 
 every_operation = pytest.mark.parametrize("operation", sorted(OPERATIONS, key=name), ids=name)
 

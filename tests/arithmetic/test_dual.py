@@ -17,7 +17,11 @@ from refnn.layers import Dense
 from refnn.losses import SoftmaxCrossEntropy
 from refnn.network import Network
 from tests.arithmetic.operations import CASES, OPERATIONS, Case, Reals, arguments, name, parts, reals
-from tests.definitions import M
+from tests.definitions import M, outside
+
+DIFFERENCE = 1e-50
+"""What mpmath's differences of numbers near 1 may be off by: they keep some 50 digits of 60. A tangent that moves
+without arithmetic has no error of its own."""
 
 every_operation = pytest.mark.parametrize("operation", sorted(OPERATIONS, key=name), ids=name)
 
@@ -32,11 +36,6 @@ def derivative(case: Case, z: Sequence[FloatArray], v: Sequence[FloatArray], par
         )
 
     return np.array([M.diff(lambda t, k=k: along(t).ravel()[k], 0) for k in range(along(0).size)], dtype=object)
-
-
-def outside(values: Any, true: Reals, allowed: FloatArray) -> list[str]:
-    triples = zip(np.ravel(values).tolist(), np.ravel(true).tolist(), np.ravel(allowed).tolist(), strict=True)
-    return [f"{v!r} for {M.nstr(t, 20)}, allowed {e}" for v, t, e in triples if not abs(M.mpf(v) - t) <= e + 1e-50]
 
 
 def test_every_operation_has_a_rule() -> None:
@@ -55,9 +54,8 @@ def test_the_tangent_is_the_derivative(operation: Any) -> None:
     )
     for k, (of_floats, bound) in enumerate(zip(parts(dual), parts(rounded), strict=True)):
         true = derivative(case, z, v, k)
-        # a tangent that moves without arithmetic has no error, and mpmath's difference 50 digits: the 1e-50
-        assert outside(of_floats.tangent, true, bound.tangent.error) == []
-        assert outside(bound.tangent.value, true, bound.tangent.error) == []
+        assert outside(of_floats.tangent, true, bound.tangent.error + DIFFERENCE) == []
+        assert outside(bound.tangent.value, true, bound.tangent.error + DIFFERENCE) == []
         values = parts(case.on_reals(*map(reals, z), *case.rest))[k]
         assert outside(of_floats.value, values, bound.value.error) == []
 

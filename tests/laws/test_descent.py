@@ -27,9 +27,8 @@ from tests.laws.measures import (
     segment,
     undecided_set_aside,
 )
-from tests.laws.ranges import Range
+from tests.laws.ranges import EPS, Range
 
-EPS = float(np.finfo(float).eps)
 SMALL = (1, 2, 3, 5)
 SLOW = 1e-6  # no case diverges within an epoch of it
 

@@ -15,8 +15,8 @@ from refnn.arithmetic.rounded import RoundedArray
 from refnn.arrays import FloatArray
 from refnn.testing import cases, networks
 from tests.laws.measures import FRACTIONS, UndecidedError, difference, examples, undecided_set_aside
+from tests.laws.ranges import EPS
 
-EPS = float(np.finfo(float).eps)
 SEEDS = st.integers(0, 2**32 - 1)
 
 

@@ -23,8 +23,8 @@ from refnn.arrays import FloatArray, IntArray
 from refnn.descent import Batches
 from refnn.testing import ordinary_values
 from tests.laws.measures import examples
+from tests.laws.ranges import EPS
 
-EPS = float(np.finfo(float).eps)
 SAMPLES, INPUTS = 7, 2
 REGRESSION = Network(Dense(INPUTS, 1), loss=SquaredError())
 CLASSIFICATION = Network(Dense(INPUTS, 1), loss=BinaryCrossEntropy())

@@ -10,70 +10,39 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mpmath import mp, mpf
 
 from refnn import Dense, Network, activations, losses
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.arrays import FloatArray, expit, log
 from refnn.testing import Case, cases, networks, ordinary_values
+from tests.definitions import ACTIVATIONS, Real, exact, outside
 from tests.laws.measures import agree, examples, number
 
-DIGITS = 400  # enough that the rounding of the definitions is nothing: sigmoid(-700) is 1e-304
 
-TEXTBOOK: dict[type[activations.Activation], Callable[[Any, Any], Any]] = {
-    activations.Identity: lambda _, z: z,
-    activations.Sigmoid: lambda _, z: 1 / (1 + mp.exp(-z)),
-    activations.Tanh: lambda _, z: (mp.exp(z) - mp.exp(-z)) / (mp.exp(z) + mp.exp(-z)),
-    activations.ReLU: lambda _, z: z if z > 0 else mpf(0),
-    activations.LeakyReLU: lambda f, z: z if z > 0 else mpf(f.slope) * z,
-    activations.ELU: lambda f, z: z if z > 0 else mpf(f.alpha) * (mp.exp(z) - 1),
-    activations.Softplus: lambda _, z: mp.log(1 + mp.exp(z)),
-    activations.SiLU: lambda _, z: z / (1 + mp.exp(-z)),
-    activations.GELU: lambda _, z: z * mp.ncdf(z),
-    activations.GELUTanh: lambda _, z: z / 2 * (1 + mp.tanh(mp.sqrt(2 / mp.pi) * (z + mpf(44715) / 10**6 * z**3))),
-}
-"""Each activation by its definition, in numbers of many digits."""
+def sigma(activation: Any) -> Callable[[Real], Real]:
+    """The activation by its definition."""
+    value, _ = ACTIVATIONS[type(activation)](activation)
+    return value
 
 
-def _sigma(layer: Any) -> Callable[[Any, Any], Any]:
-    return TEXTBOOK[type(layer)]
-
-
-def neurons(layer: Any, weights: list[list[Any]], biases: list[Any], x: list[Any]) -> list[Any]:
-    """σ(Σᵢ wᵢⱼ xᵢ + bⱼ) for each neuron j; `layer` is σ."""
-    sigma = _sigma(layer)
+def sums(weight: FloatArray, bias: FloatArray, x: list[Real]) -> list[Real]:
+    """Σᵢ wᵢⱼ xᵢ + bⱼ for each neuron j."""
     return [
-        sigma(layer, sum(row[j] * value for row, value in zip(weights, x, strict=True)) + bias)
-        for j, bias in enumerate(biases)
+        sum(exact(row[j]) * value for row, value in zip(weight, x, strict=True)) + exact(b) for j, b in enumerate(bias)
     ]
 
 
-def within(outputs: RoundedArray, expected: list[list[Any]]) -> bool:
-    """Whether each output is as near to what is expected as the bound on its error says."""
-    return all(
-        abs(mpf(float(value)) - truth) <= mpf(float(error))
-        for values, errors, truths in zip(outputs.value, outputs.error, expected, strict=True)
-        for value, error, truth in zip(values, errors, truths, strict=True)
-    )
-
-
-def composed(network: Network, w: FloatArray, x: FloatArray) -> list[list[Any]]:
-    """The network, neuron by neuron and layer by layer, in numbers of many digits."""
-    p = {name: [_exact(v) for v in part] for name, part in network.unpack(w).items()}
+def composed(network: Network, w: FloatArray, x: FloatArray) -> list[list[Real]]:
+    """The network, neuron by neuron and layer by layer."""
+    p = network.unpack(w)
     result = []
     for row in x:
-        h = _exact(row)
+        h = [exact(v) for v in row]
         for k, layer in enumerate(network.layers):
-            if isinstance(layer, Dense):
-                h = neurons(activations.Identity(), p[f"{k}.weight"], p[f"{k}.bias"], h)
-            else:
-                h = [_sigma(layer)(layer, z) for z in h]
+            dense = isinstance(layer, Dense)
+            h = sums(p[f"{k}.weight"], p[f"{k}.bias"], h) if dense else [sigma(layer)(z) for z in h]
         result.append(h)
     return result
-
-
-def _exact(array: Any) -> Any:
-    return [mpf(float(v)) for v in array] if np.ndim(array) else mpf(float(array))
 
 
 @pytest.mark.parametrize("activation", activations.ALL)
@@ -82,13 +51,12 @@ def test_a_neuron_is_sigma_of_a_weighted_sum_and_a_bias(activation: type[activat
     @given(cases(networks(depth=1, activations=[activation])))
     def law(case: Case) -> None:
         dense = case.network.layers[0]
-        layers = [dense, activation()]
-        network = Network(*layers, loss=case.network.loss_function)
-        with mp.workdps(DIGITS):
-            p = network.unpack(case.w)
-            weights, biases = [_exact(row) for row in p["0.weight"]], _exact(p["0.bias"])
-            expected = [neurons(layers[1], weights, biases, _exact(row)) for row in case.x]
-            assert within(network.predict(RoundedArray.exact(case.w), case.x), expected)
+        network = Network(dense, activation(), loss=case.network.loss_function)
+        weight, bias = network.unpack(case.w).values()
+        rows_of_sums = [sums(weight, bias, [exact(v) for v in row]) for row in case.x]
+        expected = [[sigma(activation())(z) for z in row] for row in rows_of_sums]
+        outputs = network.predict(RoundedArray.exact(case.w), case.x)
+        assert outside(outputs.value, expected, outputs.error) == []
 
     law()
 
@@ -100,8 +68,7 @@ def test_a_network_is_the_composition_of_its_layers(activation: type[activations
     def law(case: Case) -> None:
         network, w, x, _ = case
         outputs = network.predict(RoundedArray.exact(w), x)
-        with mp.workdps(DIGITS):
-            assert within(outputs, composed(network, w, x))
+        assert outside(outputs.value, composed(network, w, x), outputs.error) == []
         h: Any = RoundedArray.exact(x)  # and layer by layer, each as a network of its own
         start = 0
         for layer in network.layers:
@@ -117,10 +84,9 @@ def test_the_law_sees_a_wrong_neuron() -> None:
     network = Network(Dense(2, 3), activations.Tanh(), loss=losses.SquaredError())
     w, x = np.sin(np.arange(1.0, 10.0)), np.array([[1.0, 2.0]])
     right = network.predict(RoundedArray.exact(w), x)
-    with mp.workdps(DIGITS):
-        assert within(right, composed(network, w, x))
-        assert not within(right, composed(network, np.roll(w, 1), x))
-        assert not within(RoundedArray(right.value * (1 + 1e-12), right.error), composed(network, w, x))
+    assert outside(right.value, composed(network, w, x), right.error) == []
+    assert outside(right.value, composed(network, np.roll(w, 1), x), right.error) != []
+    assert outside(right.value * (1 + 1e-12), composed(network, w, x), right.error) != []
 
 
 # ------------------------------------------------------------------------- the loss grows away from the target

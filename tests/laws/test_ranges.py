@@ -38,7 +38,8 @@ def test_ranges_enclose_loss_gradient_and_curvature_at_their_points(member: type
             return
         # The point's own results have rounding errors; those of its curvature are taken as those of its gradient.
         exact = network.loss_and_gradient(RoundedArray.exact(point), x, y)
-        dual_loss, dual_gradient = network.loss_and_gradient(DualArray(RoundedArray.exact(point), _exact(v)), x, y)
+        moving = DualArray(RoundedArray.exact(point), RoundedArray.exact(v))
+        dual_loss, dual_gradient = network.loss_and_gradient(moving, x, y)
         for inside, outside in [
             (exact[0], loss.value),
             (exact[1], gradient.value),
@@ -49,10 +50,6 @@ def test_ranges_enclose_loss_gradient_and_curvature_at_their_points(member: type
             assert np.all(inside.value - inside.error <= outside.high)
 
     law()
-
-
-def _exact(v: Any) -> RoundedArray:
-    return RoundedArray.exact(v)
 
 
 def test_a_range_is_no_wider_than_it_must_be() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 
 import refnn
 from refnn import activations, losses
@@ -67,15 +66,3 @@ def to_the_last_bit(testimony: Any) -> bool:
         if not (error <= 0.5 * np.spacing(value) * (1 + 2.0**-52) + 1e-48).all():
             return False
     return True
-
-
-def forbid_backward(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make every backward pass, and every derivative that it uses, raise."""
-
-    def refuse(*arguments: object) -> None:
-        raise AssertionError("a witness used the backward pass")
-
-    for kind in (refnn.Dense, refnn.Activation, *activations.ALL, refnn.Loss, *losses.ALL, refnn.Network):
-        for name in ("backward", "gradient", "derivative", "differentiate"):
-            if hasattr(kind, name):
-                monkeypatch.setattr(kind, name, refuse)

@@ -25,9 +25,9 @@ from tests.witnesses.cases import (
     agrees,
     case,
     differences,
-    forbid_backward,
     to_the_last_bit,
 )
+from tests.witnesses.networks import forbid_backward
 
 RUN = symbolic._running()
 PRECISE = textbook.digits(1200)

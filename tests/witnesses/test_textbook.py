@@ -25,9 +25,9 @@ from tests.witnesses.cases import (
     agrees,
     case,
     differences,
-    forbid_backward,
     to_the_last_bit,
 )
+from tests.witnesses.networks import forbid_backward
 
 M = textbook.digits()
 LN = {k: M.log(M.number(k)) for k in (2, 3, 5)}
