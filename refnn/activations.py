@@ -162,7 +162,7 @@ class LeakyReLU(Activation):
 
     def forward(self, parameters: tuple[A, ...], z: A) -> A:
         """f(z) = z for z > 0, else slope·z."""
-        return where_positive(z, z, constant(z, self.slope) * z)
+        return where_positive(z, z, constant(z, self.slope) * minimum(z, 0))
 
     def derivative(self, z: A) -> A:
         """f′(z) = 1 for z > 0, else the slope."""

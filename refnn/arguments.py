@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from refnn.arrays import Arithmetic, FloatArray, split
+from refnn.arrays import Arithmetic, FloatArray, reshape
 from refnn.checks import as_array, finite, real_array, shown
 from refnn.errors import DTypeError, ShapeError, TargetError
-
-_DOUBLE = np.dtype(np.float64)
-
 
 # ----------------------------------------------------------------------------------------------- parameters and samples
 
@@ -46,7 +43,7 @@ def vector(w: Any, size: int) -> Any:
 def rows_of(x: Any, inputs: int | None) -> Any:
     """`x`, an array of any arithmetic, as rows of so many inputs; for one input, a vector is a column."""
     if len(x.shape) == 1 and inputs == 1:
-        (x,) = split(x, ((slice(None), (x.shape[0], 1)),))
+        x = reshape(x, (x.shape[0], 1))
     if len(x.shape) != 2 or x.shape[1] != (inputs or x.shape[1]):
         raise ShapeError(
             f"x has shape {x.shape}, expected (N, {inputs or 'inputs'})",
@@ -67,11 +64,11 @@ def vector_and_rows(w: Any, x: Any, size: int, inputs: int | None) -> tuple[Any,
             "Pass both in the same one, or one of them as floats",
         )
     if isinstance(w, Arithmetic) or isinstance(x, Arithmetic):
-        w = w if isinstance(w, Arithmetic) else x.lift(finite("w", real_array("w", w, _DOUBLE)))
-        x = x if isinstance(x, Arithmetic) else w.lift(finite("x", real_array("x", x, _DOUBLE)))
+        w = w if isinstance(w, Arithmetic) else x.lift(finite("w", real_array("w", w, x.dtype)))
+        x = x if isinstance(x, Arithmetic) else w.lift(finite("x", real_array("x", x, w.dtype)))
     else:
         w = as_array("w", w)
-        dtype = _DOUBLE if w.dtype.kind in "biu" else format_of("w", w.dtype)
+        dtype = np.dtype(np.float64) if w.dtype.kind in "biu" else format_of("w", w.dtype)
         w, x = finite("w", real_array("w", w, dtype)), finite("x", real_array("x", x, dtype))
     return vector(w, size), rows_of(x, inputs)
 

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
-from refnn.errors import UnsupportedOperationError
+from refnn.errors import SettingError, UnsupportedOperationError
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.int64]
@@ -79,9 +79,21 @@ Scalar: TypeAlias = int | float | Fraction | Root
 def constant(like: A, value: Scalar | FloatArray) -> A:
     """`value` as a constant of the arithmetic (and, for NumPy arrays, of the dtype) of `like`, without error."""
     if isinstance(like, Arithmetic):
-        return value if isinstance(value, type(like)) else like.lift(value)
+        return like.accept(value)
     dtype = cast(FloatArray, like).dtype
-    return cast(A, np.asarray(value if isinstance(value, np.ndarray) else float(value), dtype=dtype))
+    return cast(A, np.asarray(value, dtype=dtype) if isinstance(value, np.ndarray) else _float(value, dtype))
+
+
+@np.errstate(over="ignore")
+def _float(value: Scalar, dtype: np.dtype[Any]) -> FloatArray:
+    rounded = np.asarray(float(value), dtype=dtype)
+    if value != 0 and not (rounded != 0 and np.isfinite(rounded)):
+        raise SettingError(
+            f"the constant {value!r}",
+            f"it is {rounded} in {dtype}, which would change the question",
+            "Compute in float64, or pass a number within the range of the format",
+        )
+    return rounded
 
 
 # ------------------------------------------------------------------------------------ how an operation finds its rule
@@ -96,21 +108,26 @@ class Operation:
     implementation
         What it does on `numpy.ndarray`.
     nin
-        How many of its leading arguments are arrays, as for a NumPy ufunc; the others (an axis, a shape) are not.
+        How many of its leading arguments are arrays, as for a NumPy ufunc; the others (an axis, a shape) are not. None
+        if all are.
     """
 
-    def __init__(self, implementation: Callable[..., Any], nin: int = 1) -> None:
+    def __init__(self, implementation: Callable[..., Any], nin: int | None = 1) -> None:
         self.implementation, self.nin = implementation, nin
         self.__name__, self.__doc__ = implementation.__name__.strip("_"), implementation.__doc__
 
     def __call__(self, first: Any, *others: Any) -> Any:
-        """The result, by the rule of the arithmetic of the arguments."""
-        if isinstance(first, Arithmetic):
-            return first.apply(self, first, *others)
-        for other in others[: self.nin - 1]:
-            if isinstance(other, Arithmetic):
-                return other.apply(self, first, *others)
-        return self.implementation(first, *others)
+        """The result, by the rule of the arithmetic of the arguments; of the deepest, if one nests in another."""
+        if self.nin == 1:
+            return (
+                first.apply(self, first, *others)
+                if isinstance(first, Arithmetic)
+                else self.implementation(first, *others)
+            )
+        given = (first, *others)[: self.nin]
+        if not any(isinstance(argument, Arithmetic) for argument in given):
+            return self.implementation(first, *others)
+        return deepest(given).apply(self, first, *others)
 
     def __repr__(self) -> str:
         return f"<refnn operation {self.__name__}>"
@@ -141,7 +158,30 @@ class Arithmetic(NDArrayOperatorsMixin):
     @property
     def T(self) -> Self:  # noqa: N802 - NumPy's name for the transpose
         """The transpose."""
-        return cast(Self, self.apply(transpose))
+        return cast(Self, self.apply(transpose, self))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the floats that it computes with, or takes as exact."""
+        return np.dtype(np.float64)
+
+    @property
+    def depth(self) -> int:
+        """How many arithmetics its elements are of, besides this one; 0 unless they nest."""
+        return 0
+
+    @final
+    def accept(self, value: Any) -> Self:
+        """`value` in this arithmetic: itself if it is, a constant if it is a number or of an arithmetic inside this."""
+        if not isinstance(value, Arithmetic) or value.depth < self.depth:
+            return self.lift(value)
+        if isinstance(value, type(self)) and value.depth == self.depth:
+            return value
+        raise UnsupportedOperationError(
+            f"a {type(value).__name__} meets a {type(self).__name__}",
+            "neither can hold the other",
+            "Compute in one arithmetic, or nest them: DualArray(value, tangent) holds arrays of any",
+        )
 
     def apply(self, operation: Any, *arguments: Any) -> Any:
         """The result of `operation` by this arithmetic's rule; arguments that are constants are lifted."""
@@ -152,9 +192,8 @@ class Arithmetic(NDArrayOperatorsMixin):
                 "its table of rules has no entry for this operation",
                 f"Use the operations of refnn.arrays, or add a rule to {type(self).__name__}.rules",
             )
-        nin = operation.nin
-        arguments = arguments or (self,)
-        return rule(*(constant(self, a) for a in arguments[:nin]), *arguments[nin:])
+        nin = len(arguments) if operation.nin is None else operation.nin
+        return rule(*map(self.accept, arguments[:nin]), *arguments[nin:])
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs:
@@ -163,7 +202,12 @@ class Arithmetic(NDArrayOperatorsMixin):
                 "only the plain call of an operation has a rule",
                 "Use the operations of refnn.arrays (for sums: total, row_sums, column_sums)",
             )
-        return self.apply(ufunc, *inputs)
+        return deepest(inputs).apply(ufunc, *inputs)
+
+
+def deepest(arguments: tuple[Any, ...]) -> Arithmetic:
+    """Of the arguments that are of an arithmetic, the one in which the others nest."""
+    return max((a for a in arguments if isinstance(a, Arithmetic)), key=lambda a: a.depth)
 
 
 class Unary(Protocol):
@@ -298,6 +342,11 @@ def _transpose(z: FloatArray) -> FloatArray:
     return z.T
 
 
+def _reshape(z: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """The elements of `z`, row-major, in another shape."""
+    return z.reshape(shape)
+
+
 def _split(z: FloatArray, places: tuple[tuple[slice, tuple[int, ...]], ...]) -> list[FloatArray]:
     """The elements of the vector `z` at each place, in the shape that goes with it (row-major), as views."""
     return [z[place].reshape(shape) for place, shape in places]
@@ -311,6 +360,10 @@ def _join(*blocks: FloatArray) -> FloatArray:
 def _rows(z: FloatArray, index: IntArray) -> FloatArray:
     """The rows of `z` that `index` names; of a vector, the elements."""
     return z[index]
+
+
+class _Reshape(Protocol):
+    def __call__(self, z: A, shape: tuple[int, ...], /) -> A: ...
 
 
 class _Split(Protocol):
@@ -329,6 +382,7 @@ total = cast(Unary, Operation(_total))
 row_sums = cast(Unary, Operation(_row_sums))
 column_sums = cast(Unary, Operation(_column_sums))
 transpose = cast(Unary, Operation(_transpose))
+reshape = cast(_Reshape, Operation(_reshape))
 split = cast(_Split, Operation(_split))
-join = cast(_Join, Operation(_join, nin=1_000_000))  # however many blocks there are, all are arrays
+join = cast(_Join, Operation(_join, nin=None))
 rows = cast(_Rows, Operation(_rows))

@@ -76,7 +76,9 @@ def real_array(name: str, value: object, dtype: np.dtype[Any]) -> FloatArray:
     array = as_array(name, value)
     if array.dtype == dtype:
         return array
-    if array.dtype.kind in "biu" or (array.dtype.kind == "f" and np.can_cast(array.dtype, dtype)):
+    if array.dtype.kind in "biu":
+        return _exact_integers(name, array, dtype)
+    if array.dtype.kind == "f" and (np.can_cast(array.dtype, dtype) or not array.size):
         return array.astype(dtype)
     if array.dtype.kind == "f":
         raise DTypeError(
@@ -85,6 +87,21 @@ def real_array(name: str, value: object, dtype: np.dtype[Any]) -> FloatArray:
             f"Pass np.asarray({name}, dtype=np.{dtype})" + (", or w as float64" if array.dtype == np.float64 else ""),
         )
     raise DTypeError(f"{name} has dtype {array.dtype}", "refnn computes with real numbers", f"Pass {name} as floats")
+
+
+def _exact_integers(name: str, array: np.ndarray, dtype: np.dtype[Any]) -> FloatArray:
+    """Integers as floats, if each is one."""
+    most = 2 ** (np.finfo(dtype).nmant + 1)  # up to there, every integer is
+    for value in array[(array > most) | (array < -most)].tolist() if array.dtype.itemsize > 2 else ():
+        if int(dtype.type(value)) != value:
+            raise DTypeError(
+                f"{name} holds the integer {value}",
+                f"no {dtype} equals it, and a silent rounding would change the question",
+                f"Pass {name}.astype(float) if the nearest float is meant"
+                if dtype == np.float64
+                else "Pass w as float64",
+            )
+    return array.astype(dtype)
 
 
 def all_finite(array: FloatArray) -> bool:
@@ -163,11 +180,14 @@ def generator(rng: RandomState | None) -> np.random.Generator:
 
 def extra(module: str, name: str, purpose: str) -> ModuleType:
     """The module of an optional package, or an error that names the extra to install."""
+    package = module.partition(".")[0]
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtraError(
-            f"{module.partition('.')[0]} is not installed", f"{purpose} needs it", f"Run: pip install 'refnn[{name}]'"
+            f"{package} is not installed",
+            f"{purpose} needs it",
+            f"Run: pip install {package}; all that refnn may need is in its extra [{name}]",
         ) from error
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, final
+from typing import Any, Protocol, TypeAlias, TypeVar, final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from refnn.arrays import FloatArray, IntArray
 from refnn.checks import (
@@ -25,6 +25,10 @@ from refnn.errors import SettingError
 from refnn.network import Network
 from refnn.rules import GradientDescent, Rule
 
+LOWER = "Lower the learning rate, or scale the data"
+"""What to do if training diverges."""
+
+N = TypeVar("N", bound=np.generic)
 Schedule: TypeAlias = Callable[[int], float]
 """A learning rate for each step, counted from 0."""
 
@@ -250,10 +254,10 @@ def _steps(
                 f"step {k} (epoch {epoch})",
                 _update,
                 *(network, rule, state, w, *batch, eta),
-                remedy="Lower the learning rate, or scale the data",
+                remedy=LOWER,
                 step=k,
             )
-            yield Step(k, epoch, indices, eta, float(loss), read_only(gradient), read_only(w))
+            yield Step(k, epoch, read_only(indices), eta, float(loss), read_only(gradient), read_only(w))
             k += 1
 
 
@@ -269,11 +273,8 @@ def _update(
 def _samples(x: FloatArray, labels: FloatArray, indices: IntArray, step: int) -> tuple[FloatArray, FloatArray]:
     """The samples of a batch, if its indices are what `Batches` promises."""
     index = as_array(f"the batch of step {step}", indices)
-    if index.ndim == 1 and index.size:
-        try:
-            return x[index], labels[index]
-        except (IndexError, TypeError):
-            pass  # refused below
+    if index.ndim == 1 and index.dtype.kind in "iu" and index.size and index.min() >= 0 and index.max() < len(x):
+        return x[index], labels[index]
     raise SettingError(
         f"the batch of step {step} is {shown(indices)}",
         f"it names no samples out of {len(x)}",
@@ -281,7 +282,7 @@ def _samples(x: FloatArray, labels: FloatArray, indices: IntArray, step: int) ->
     )
 
 
-def read_only(array: FloatArray) -> FloatArray:
+def read_only(array: NDArray[N]) -> NDArray[N]:
     """A view through which nothing can be written."""
     view = array.view()
     view.flags.writeable = False

@@ -4,6 +4,9 @@ A loss is L = scale/divisor · Σᵢ ℓ(zᵢ, tᵢ) over the samples i of a bat
 ``"mean"`` the number of samples N, ``"sum"`` 1, ``"elements"`` N·outputs, and ``"weights"`` (softmax cross-entropy with
 class weights) the sum of the weights of the targets. Each ℓ is a sum over the outputs j; the subclasses define its
 terms and its gradient in z. Both divide last, by an exact number, for a product with the float 1/N would round twice.
+
+What a loss computes it keeps within range; what may overflow is what is asked for, and the sum over the samples, which
+is formed before it is divided or scaled.
 """
 
 from __future__ import annotations
@@ -131,7 +134,7 @@ class SquaredError(Loss):
     def terms(self, p: A, t: A) -> A:
         """½ (zⱼ − yⱼ)²."""
         r = p - t
-        return r * r / 2
+        return r * (r / 2)
 
     def derivative(self, p: A, t: A) -> A:
         """z − y."""
@@ -218,8 +221,8 @@ class SoftmaxCrossEntropy(Loss):
     -----
     Targets are classes 0 … C−1 as integers (N,), or probability rows (N, C). The loss is a sum of non-negative terms,
     and `refnn.arrays.log_softmax` keeps the small part of its sum of exponentials, so the loss has relative accuracy in
-    the differences of the logits. The gradient softmax(z) Σ_c q_c − q cancels where the prediction is right: it is
-    accurate to a unit roundoff of q, not of itself.
+    the differences of the logits; these overflow if logits are more than the largest float apart. The gradient
+    softmax(z) Σ_c q_c − q cancels where the prediction is right: it is accurate to a unit roundoff of q, not of itself.
 
     References
     ----------

@@ -124,7 +124,8 @@ class Network:
         counts = accumulate((len(layer.shapes) for layer in layers), initial=0)
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "loss_function", loss)
-        object.__setattr__(self, "inputs", next((n for n in (layer.inputs for layer in layers) if n is not None), None))
+        fixed = (layer for layer in layers if layer.inputs is not None or layer.outputs is not None)
+        object.__setattr__(self, "inputs", next((layer.inputs for layer in fixed), None))
         object.__setattr__(self, "outputs", width)
         object.__setattr__(self, "size", ends[-1])
         object.__setattr__(self, "_places", tuple(zip(starmap(slice, pairwise(ends)), shapes, strict=True)))
@@ -424,8 +425,7 @@ class Network:
 
     def check_targets(self, w: Any, x: Any, y: Any) -> FloatArray:
         """The targets of a batch whose `w` and `x` have been checked, as rows of numbers."""
-        dtype = np.dtype(np.float64) if isinstance(w, Arithmetic) else w.dtype
-        return self.loss_function.check(y, (x.shape[0], self.outputs or x.shape[1]), dtype)
+        return self.loss_function.check(y, (x.shape[0], self.outputs or x.shape[1]), w.dtype)
 
 
 def _number(loss: Any) -> Any:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from refnn.arrays import FloatArray
 from refnn.checks import RandomState, count, number, shown
-from refnn.descent import Batches, Schedule, descend, read_only
+from refnn.descent import LOWER, Batches, Schedule, descend, read_only
 from refnn.errors import DivergenceError, SettingError
 from refnn.network import Network
 from refnn.rules import Rule
@@ -58,6 +58,13 @@ def _reason_to_stop(
     if losses[-1] < target:
         return "target"
     return "patience" if len(losses) - 1 - int(np.argmin(losses)) >= wait else "epochs"
+
+
+def _after(step: int, error: DivergenceError) -> DivergenceError:
+    """The loss over all samples left its range after a step: the error that names it."""
+    named = DivergenceError(f"{error.given} over all samples, after step {step}", error.why, LOWER)
+    named.step = step
+    return named
 
 
 def fit(
@@ -136,7 +143,7 @@ def fit(
     except KeyboardInterrupt:
         return History(reached, tuple(losses), done, "interrupted")
     except DivergenceError as error:
-        error.step = done if error.step is None else error.step
-        error.history = History(reached, tuple(losses), done, "diverged")
-        raise
+        diverged = error if error.step is not None else _after(done - 1, error)
+        diverged.history = History(reached, tuple(losses), done, "diverged")
+        raise diverged from error.__cause__
     return History(reached, tuple(losses), done, "epochs")

@@ -47,6 +47,7 @@ Rational.rules = {
     arrays.row_sums: _on(lambda z: np.sum(z, axis=1, keepdims=True)),
     arrays.column_sums: _on(lambda z: np.sum(z, axis=0)),
     arrays.transpose: _on(np.transpose),
+    arrays.reshape: _on(np.reshape),
     arrays.split: lambda z, places: [Rational(z.elements[at].reshape(shape)) for at, shape in places],
     arrays.join: _on(lambda *blocks: np.concatenate([b.ravel() for b in blocks])),
     arrays.rows: _on(lambda z, index: z[index]),

@@ -241,7 +241,8 @@ def test_extras() -> None:
     with pytest.raises(MissingExtraError) as caught:
         needed("no_such_package.inner", "symbolic", "the symbolic witness")
     assert str(caught.value) == (
-        "no_such_package is not installed: the symbolic witness needs it. Run: pip install 'refnn[symbolic]'."
+        "no_such_package is not installed: the symbolic witness needs it. Run: pip install "
+        "no_such_package; all that refnn may need is in its extra [symbolic]."
     )
 
 
@@ -275,3 +276,21 @@ def test_division_by_zero_is_divergence_and_underflow_is_not() -> None:
 def test_other_errors_pass_through() -> None:
     with pytest.raises(ZeroDivisionError):
         checks.representable("a quotient", lambda: 1 / 0)
+
+
+# ---------------------------------------------------------------------------------------------- what floats can hold
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"), [(2**53 + 1, np.float64), (-(2**53) - 1, np.float64), (2**24 + 1, np.float32)]
+)
+def test_integers_that_no_float_equals_are_refused(value: int, dtype: type[np.floating[Any]]) -> None:
+    with pytest.raises(DTypeError, match=f"x holds the integer {value}"):
+        checks.real_array("x", [0, value], np.dtype(dtype))
+    assert checks.real_array("x", [0, 2 * value - 2], np.dtype(dtype)).tolist() == [0, 2 * value - 2]
+
+
+def test_unsigned_integers_count_too() -> None:
+    assert checks.real_array("x", np.array([2**63], np.uint64), np.dtype(np.float64)).tolist() == [2.0**63]
+    with pytest.raises(DTypeError, match=str(2**63 + 1)):
+        checks.real_array("x", np.array([2**63 + 1], np.uint64), np.dtype(np.float64))

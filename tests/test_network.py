@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refnn import activations, losses
-from refnn.activations import Identity, ReLU, Sigmoid, Tanh
+from refnn.activations import Identity, LeakyReLU, ReLU, Sigmoid, Tanh
 from refnn.arithmetic.complex import ComplexArray
 from refnn.arithmetic.dual import DualArray
 from refnn.arithmetic.rounded import RoundedArray
-from refnn.arrays import A, FloatArray, column_sums
+from refnn.arrays import A, FloatArray, column_sums, row_sums
 from refnn.errors import DivergenceError, DTypeError, NonFiniteError, RefnnError, SettingError, ShapeError
 from refnn.layers import Dense, he, zeros
 from refnn.losses import BinaryCrossEntropy, Huber, InnerProduct, SoftmaxCrossEntropy, SquaredError
@@ -533,3 +533,58 @@ def test_underflow_is_legitimate() -> None:
     network = Network(Identity(), loss=SquaredError())
     with np.errstate(under="raise"):
         assert network.loss([], [[1e-200]], [[0.0]]) == 0
+
+
+def test_constants_that_vanish_in_single_precision_are_refused() -> None:
+    w, x, y = (np.ones(shape, np.float32) for shape in ((2,), (3, 1), (3, 1)))
+    for loss in (SquaredError(scale=1e-50), Huber(delta=1e-50), SquaredError(scale=1e50)):
+        with pytest.raises(SettingError, match="in float32, which would change the question"):
+            Network(Dense(1, 1), loss=loss).loss(w, x, y)
+
+
+class Pool:
+    """A layer of any width: the sum of its inputs."""
+
+    inputs = None
+    outputs = 1
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {}
+
+    def forward(self, parameters: tuple[A, ...], x: A) -> A:
+        return row_sums(x)
+
+    def backward(self, parameters: tuple[A, ...], x: A, delta: A) -> A:
+        return 0 * x + delta
+
+    def gradient(self, parameters: tuple[A, ...], x: A, delta: A) -> tuple[A, ...]:
+        return ()
+
+
+def test_a_layer_of_any_width_may_come_first() -> None:
+    network = Network(Pool(), Dense(1, 2), loss=InnerProduct())
+    assert network.inputs is None
+    e = network.evaluate([3.0, 5.0, 0.0, 0.0], [[1.0, 2.0, 4.0]], [[1.0, 10.0]])
+    assert e.outputs.tolist() == [[21, 35]]
+    assert e.input_gradient.tolist() == [[53, 53, 53]]
+
+
+def test_an_arithmetic_of_single_precision_asks_for_it() -> None:
+    network = Network(Dense(1, 1), loss=SquaredError())
+    w = RoundedArray.exact(np.ones(2, np.float32))
+    assert network.loss(w, np.ones((3, 1), np.float32), [1, 1, 1]).value == 0.5
+    with pytest.raises(DTypeError, match="x has dtype float64, wider than the float32 of w"):
+        network.loss(w, np.ones((3, 1)), [1, 1, 1])
+    with pytest.raises(DTypeError, match="y has dtype float64, wider than the float32 of w"):
+        network.loss(DualArray(w, w), np.ones((3, 1), np.float32), [0.1, 1.0, 1.0])
+
+
+def test_squares_overflow_no_sooner_than_their_half() -> None:
+    network = Network(Dense(1, 1), loss=SquaredError())
+    assert network.loss([1.5e154, 0.0], [[1.0]], [0.0]) == 1.5e154 * 0.75e154
+
+
+def test_the_branch_that_is_not_taken_does_not_overflow() -> None:
+    network = Network(LeakyReLU(1e300), loss=InnerProduct())
+    assert network.predict([], [[1e10]]).tolist() == [[1e10]]

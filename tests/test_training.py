@@ -190,3 +190,13 @@ def test_training_a_network_with_a_hidden_layer() -> None:
     )  # fmt: skip
     assert history.stopped == "target"
     assert network.predict(history.parameters, x).argmax(axis=1).tolist() == [0, 1, 1, 0]
+
+
+def test_a_loss_over_all_samples_that_overflows_names_the_step() -> None:
+    """The loss of the batch, before the step, is still within range; that of the epoch, after it, is not."""
+    with pytest.raises(
+        DivergenceError, match=r"the loss over all samples, after step \d+: .* Lower the learning rate"
+    ) as e:
+        fit(LINE, [0.0, 0.0], X, Y, batches=FullBatch(), learning_rate=1e100, epochs=9, progress=None)
+    assert isinstance(e.value.history, History)
+    assert e.value.step == e.value.history.steps - 1

@@ -120,7 +120,7 @@ def _within(z: _Complex, limit: int) -> _Complex:
     return np.clip(z.real, -limit, limit) + 1j * z.imag
 
 
-_MOVES = (arrays.total, arrays.row_sums, arrays.column_sums, arrays.transpose, arrays.join, arrays.rows)
+_MOVES = (arrays.total, arrays.row_sums, arrays.column_sums, arrays.transpose, arrays.reshape, arrays.join, arrays.rows)
 
 ComplexArray.rules = {
     **{f: _on(f) for f in (np.negative, np.add, np.subtract, np.multiply, np.divide, np.matmul)},

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, ClassVar, Generic, final
+from typing import Any, ClassVar, Generic, cast, final
 
 import numpy as np
 
@@ -66,6 +66,16 @@ class DualArray(Arithmetic, Generic[A]):
     def shape(self) -> tuple[int, ...]:
         """The shape of the value."""
         return self.value.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the value."""
+        return cast(np.dtype[Any], cast(Any, self.value).dtype)
+
+    @property
+    def depth(self) -> int:
+        """One more than that of the value."""
+        return 1 + self.value.depth if isinstance(self.value, Arithmetic) else 1
 
     def lift(self, value: Any) -> DualArray[A]:
         """A constant: its tangent is zero."""
@@ -139,5 +149,8 @@ DualArray.rules = {
     arrays.split: _split,
     arrays.join: _join,
     **{f: _unary(f, slope) for f, slope in SLOPES.items()},
-    **{f: _linear(f) for f in (arrays.total, arrays.row_sums, arrays.column_sums, arrays.transpose, arrays.rows)},
+    **{
+        f: _linear(f)
+        for f in (arrays.total, arrays.row_sums, arrays.column_sums, arrays.transpose, arrays.reshape, arrays.rows)
+    },
 }

@@ -1,16 +1,17 @@
 """Rounding errors: a value, and a bound on how far it may be from the real number that it stands for.
 
-The bound is the running worst case to first order (Wilkinson, "Rounding Errors in Algebraic Processes", 1963; Higham,
-"Accuracy and Stability of Numerical Algorithms", 2nd ed. 2002, sections 3.1 and 3.3): an operation passes on the errors
-of its arguments, times its slopes, and adds the rounding of its own result. With u the unit roundoff,
+The bound is the running worst case (Wilkinson, "Rounding Errors in Algebraic Processes", 1963; Higham, "Accuracy and
+Stability of Numerical Algorithms", 2nd ed. 2002, sections 3.1 and 3.3): an operation passes on the errors of its
+arguments and adds the rounding of its own result. With u the unit roundoff and γₖ = ku/(1 − ku),
 
-* a sum or a product is rounded once, |error| ≤ u·|result|; a sum of k terms adds at most (k − 1)·u·Σ|terms|, in any
-  order; an inner product of length k at most k·u·Σ|aᵢ bᵢ| (Higham, eq. (3.5), first order);
-* a function is within `FUNCTION_ULPS` units in the last place (NumPy states at most 4 for its vectorised functions);
+* a sum or a product is rounded once; a sum of k terms adds at most γₖ₋₁·Σ|terms|, in any order, and an inner product of
+  length k at most γₖ·Σ|aᵢ bᵢ| (Higham, section 3.1);
+* a function passes on its argument's error times its largest slope within that error (the mean value theorem), and is
+  computed to within `FUNCTION_ULPS` units in the last place (NumPy states at most 4 for its vectorised functions);
 * below the normal range, a result is off by at most the smallest subnormal.
 
-First order means that the product of two errors counts where the rule is a product, and that a function's slope is
-taken at the computed value. Running the network on a `RoundedArray` bounds the error of refnn's own floats.
+No term is left out: products of errors count, and where an error is so large that nothing can be said, it is infinite.
+Running the network on a `RoundedArray` bounds the error of refnn's own floats.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from refnn import arrays
-from refnn.arithmetic.dual import SLOPES
 from refnn.arrays import Arithmetic, FloatArray, Root, Rules
 
 __all__ = ["FUNCTION_ULPS", "RoundedArray"]
@@ -31,6 +31,9 @@ FUNCTION_ULPS = 4
 _COMPOSED = {arrays.expit: 3, arrays.sech_squared: 11, arrays.softplus: 9}
 """Roundings besides those of one function, for operations that are composed: 1 + e and the quotient; the square of
 1/cosh, which doubles 9; and a second function, log1p, whose condition number is at most 1."""
+
+_WIDEN = 1 + 2.0**-30
+"""For the rounding of the bounds themselves: sums of up to a million non-negative float64 numbers, and of γₖ."""
 
 
 @final
@@ -69,6 +72,11 @@ class RoundedArray(Arithmetic):
         return self.value.shape
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the values."""
+        return self.value.dtype
+
+    @property
     def unit(self) -> float:
         """The unit roundoff u of the values' dtype."""
         return float(np.finfo(self.value.dtype).eps) / 2
@@ -82,107 +90,172 @@ class RoundedArray(Arithmetic):
         return RoundedArray(array, roundings * self.unit * np.abs(array, dtype=np.float64))
 
 
-def _rounded(value: FloatArray, error: FloatArray, roundings: float = 1) -> RoundedArray:
-    """A result with the errors passed on to it, and `roundings` of its own."""
-    info = np.finfo(value.dtype)
-    own = roundings * (float(info.eps) / 2 * np.abs(value, dtype=np.float64) + float(info.smallest_subnormal))
-    return RoundedArray(np.asarray(value), np.asarray(error + own))
+# Each bound below is a function of the computed result and of the operation's arguments.
+Bound = Callable[..., FloatArray]
 
 
-def _added(value: FloatArray, error: FloatArray) -> RoundedArray:
-    """A sum or difference, rounded once; unlike a product, it cannot underflow (Higham, problem 2.19)."""
-    return RoundedArray(value, error + float(np.finfo(value.dtype).eps) / 2 * np.abs(value, dtype=np.float64))
+def _rule(operation: Any, bound: Bound) -> Callable[..., RoundedArray]:
+    """The operation on the values, with a bound; what is no number (∞ − ∞, 0·∞) bounds nothing."""
+
+    def rule(*arguments: Any) -> RoundedArray:
+        value = np.asarray(operation(*(a.value if isinstance(a, RoundedArray) else a for a in arguments)))
+        with np.errstate(all="ignore"):  # a bound may be infinite, where the value may not
+            error = np.asarray(_WIDEN * bound(value, *arguments))
+        return RoundedArray(value, np.where(np.isnan(error), np.inf, error))
+
+    return rule
 
 
-def _magnitude(z: RoundedArray) -> FloatArray:
-    return np.abs(z.value, dtype=np.float64)
+def _magnitude(value: FloatArray) -> FloatArray:
+    return np.abs(value, dtype=np.float64)
 
 
-def _multiply(a: RoundedArray, b: RoundedArray) -> RoundedArray:
-    return _rounded(a.value * b.value, _magnitude(a) * b.error + a.error * _magnitude(b) + a.error * b.error)
+def _distance(a: RoundedArray, b: RoundedArray) -> FloatArray:
+    return np.abs(a.value.astype(np.float64) - b.value)
 
 
-def _divide(a: RoundedArray, b: RoundedArray) -> RoundedArray:
-    quotient = a.value / b.value
-    return _rounded(quotient, (a.error + np.abs(quotient) * b.error) / _magnitude(b))
+def _gamma(roundings: float, value: FloatArray) -> float:
+    """γₖ = ku/(1 − ku): what k roundings can do, relative to the result with them or without."""
+    ku = roundings * float(np.finfo(value.dtype).eps) / 2
+    return ku / (1 - ku) if ku < 1 else np.inf
 
 
-def _matmul(a: RoundedArray, b: RoundedArray) -> RoundedArray:
-    terms = a.shape[1]
-    underflow = terms * float(np.finfo(a.value.dtype).smallest_subnormal)
-    passed = _magnitude(a) @ b.error + a.error @ (_magnitude(b) + b.error)
-    return _rounded(a.value @ b.value, passed + terms * a.unit * (_magnitude(a) @ _magnitude(b)) + underflow)
+def _own(value: FloatArray, roundings: float = 1) -> FloatArray:
+    """What so many roundings do to a result, which may have underflowed in each."""
+    own: FloatArray = _gamma(roundings, value) * _magnitude(value)
+    return own + roundings * float(np.finfo(value.dtype).smallest_subnormal)
 
 
-def _sum(operation: Any, z: RoundedArray) -> RoundedArray:
-    value = operation(z.value)
-    terms = max(1, z.value.size // max(1, value.size))
-    return _rounded(value, operation(z.error) + (terms - 1) * z.unit * operation(_magnitude(z)), roundings=0)
+def _add(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
+    """One rounding; unlike a product, a sum or difference cannot underflow (Higham, problem 2.19)."""
+    return a.error + b.error + _gamma(1, value) * _magnitude(value)
 
 
-def _function(operation: Any, slope: Callable[[Any, Any], Any], z: RoundedArray) -> RoundedArray:
-    value = operation(z.value)
-    return _rounded(value, np.abs(slope(z.value, value)) * z.error, 2 * FUNCTION_ULPS + _COMPOSED.get(operation, 0))
+def _multiply(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
+    passed: FloatArray = _magnitude(a.value) * b.error + a.error * (_magnitude(b.value) + b.error)
+    return passed + _own(value)
 
 
-def _log_softmax(z: RoundedArray) -> RoundedArray:
-    """log p = d − log1p(Σ exp(d)) with d = z − max z, whose rounding moves each exponential by up to u·|d|."""
-    log_p = arrays.log_softmax(z.value)
-    p = np.exp(log_p)
-    d = np.abs(z.value - np.max(z.value, axis=1, keepdims=True), dtype=np.float64)
-    passed = z.error + arrays.row_sums(p * z.error)
-    inside = d + arrays.row_sums(p * d) + (2 * FUNCTION_ULPS + z.shape[1]) * (1 - np.max(p, axis=1, keepdims=True))
-    return _rounded(log_p, passed + z.unit * inside, 1 + 2 * FUNCTION_ULPS)
+def _divide(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
+    passed: FloatArray = a.error + (1 + _gamma(1, value)) * _magnitude(value) * b.error
+    least = np.maximum(_magnitude(b.value) - b.error, 0)
+    return np.where(passed > 0, passed / least, 0) + _own(value)
 
 
-def _where_positive(z: RoundedArray, a: RoundedArray, b: RoundedArray) -> RoundedArray:
-    either = np.maximum(a.error, b.error) + np.abs(a.value - b.value, dtype=np.float64)
-    certain = np.where(z.value > 0, a.error, b.error)
-    error = np.where(np.abs(z.value) <= z.error, np.where(z.error == 0, certain, either), certain)
-    return RoundedArray(arrays.where_positive(z.value, a.value, b.value), error)
+def _matmul(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
+    terms, size_a, size_b = a.shape[1], _magnitude(a.value), _magnitude(b.value)
+    passed = size_a @ b.error + a.error @ (size_b + b.error)
+    underflow = terms * float(np.finfo(value.dtype).smallest_subnormal)
+    bound: FloatArray = passed + _gamma(terms, value) * (size_a @ size_b) + underflow
+    return bound
 
 
-def _larger(operation: Any, a: RoundedArray, b: RoundedArray) -> RoundedArray:
-    value = operation(a.value, b.value)
-    apart = np.abs(a.value - b.value, dtype=np.float64) > a.error + b.error
-    return RoundedArray(
-        value, np.where(apart, np.where(value == a.value, a.error, b.error), np.maximum(a.error, b.error))
-    )
+def _sum(operation: Any) -> Bound:
+    def bound(value: FloatArray, z: RoundedArray) -> FloatArray:
+        terms = max(1, z.value.size // max(1, value.size))
+        bounded: FloatArray = operation(z.error) + _gamma(terms - 1, value) * operation(_magnitude(z.value))
+        return bounded
+
+    return bound
 
 
-def _within(z: RoundedArray, limit: int) -> RoundedArray:
+_STEEPEST: dict[Any, Callable[..., FloatArray]] = {
+    np.exp: lambda low, high, near, far: np.exp(high),
+    np.expm1: lambda low, high, near, far: np.exp(high),
+    np.log: lambda low, high, near, far: 1 / np.maximum(low, 0),
+    np.sqrt: lambda low, high, near, far: 1 / (2 * np.sqrt(np.maximum(low, 0))),
+    np.tanh: lambda low, high, near, far: arrays.sech_squared(near),
+    arrays.sech_squared: lambda low, high, near, far: 2 * np.tanh(far) * arrays.sech_squared(near),
+    arrays.expit: lambda low, high, near, far: arrays.sech_squared(near / 2) / 4,
+    arrays.softplus: lambda low, high, near, far: arrays.expit(high),
+    arrays.erfc: lambda low, high, near, far: 2 / np.sqrt(np.pi) * np.exp(-near * near),
+}
+"""The largest slope of each function between low and high, where near and far are the least and the largest |z|."""
+
+
+def _function(operation: Any) -> Bound:
+    roundings = 2 * FUNCTION_ULPS + _COMPOSED.get(operation, 0)
+
+    def bound(value: FloatArray, z: RoundedArray) -> FloatArray:
+        middle, size = z.value.astype(np.float64), _magnitude(z.value)
+        reach = _WIDEN * z.error + 2.0**-52 * size  # the ends of the range are rounded too
+        slope = _STEEPEST[operation](middle - reach, middle + reach, np.maximum(size - reach, 0), size + reach)
+        passed: FloatArray = np.where(z.error > 0, slope * z.error, 0)
+        return passed + _own(value, roundings)
+
+    return bound
+
+
+def _log_softmax(value: FloatArray, z: RoundedArray) -> FloatArray:
+    """log p = d − log1p(Σ exp(d)) with d = z − max z, whose rounding moves each exponential by up to u·|d|.
+
+    An error of z is passed on as itself plus its mean over the row, weighted by p; and the p within the errors are at
+    most exp(2·the largest error) times those computed.
+    """
+    p = np.exp(value + _gamma(1 + 2 * FUNCTION_ULPS, value) * _magnitude(value))  # at least what the reals give
+    d = _magnitude(z.value - np.max(z.value, axis=1, keepdims=True))
+    largest = np.max(z.error, axis=1, keepdims=True)
+    passed = z.error + np.fmin(largest, np.exp(2 * largest) * arrays.row_sums(p * z.error))
+    roundings = d + arrays.row_sums(p * d) + (2 * FUNCTION_ULPS + z.shape[1]) * (1 - np.max(p, axis=1, keepdims=True))
+    bound: FloatArray = passed + 2 * _gamma(1, value) * roundings + _own(value, 1 + 2 * FUNCTION_ULPS)
+    return bound
+
+
+def _where_positive(value: FloatArray, z: RoundedArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
+    """The error of the one that is chosen; of both and their distance, where the choice is uncertain."""
+    chosen = np.where(z.value > 0, a.error, b.error)
+    uncertain = (z.error > 0) & (_magnitude(z.value) <= z.error)
+    return np.where(uncertain, np.maximum(a.error, b.error) + _distance(a, b), chosen)
+
+
+def _larger(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
+    """Maximum and minimum bring no numbers further apart, and where it is certain which is chosen, its error counts."""
+    apart = _distance(a, b) > _WIDEN * (a.error + b.error)
+    return np.where(apart, np.where(value == a.value, a.error, b.error), np.maximum(a.error, b.error))
+
+
+def _within(value: FloatArray, z: RoundedArray, limit: int) -> FloatArray:
     """Cutting off brings no two numbers further apart, and beyond the limit none is left between them."""
-    error = np.where(np.abs(z.value) - z.error > limit, 0, np.minimum(z.error, 2 * limit))
-    return RoundedArray(arrays.within(z.value, limit), error)
+    return np.where(_magnitude(z.value) - z.error > limit, 0, np.minimum(z.error, 2 * limit))
 
 
-def _moves(operation: Any) -> Callable[..., RoundedArray]:
-    return lambda z, *rest: RoundedArray(operation(z.value, *rest), operation(z.error, *rest))
+def _moved(operation: Any) -> Bound:
+    def bound(value: FloatArray, z: RoundedArray, *rest: Any) -> FloatArray:
+        error: FloatArray = operation(z.error, *rest)
+        return error
+
+    return bound
 
 
-def _bind(rule: Callable[..., RoundedArray], *first: Any) -> Callable[..., RoundedArray]:
-    return lambda *arguments: rule(*first, *arguments)
-
-
-RoundedArray.rules = {
-    np.negative: lambda a: RoundedArray(-a.value, a.error),
-    np.add: lambda a, b: _added(a.value + b.value, a.error + b.error),
-    np.subtract: lambda a, b: _added(a.value - b.value, a.error + b.error),
+BOUNDS: dict[Any, Bound] = {
+    np.negative: lambda value, z: z.error,
+    np.add: _add,
+    np.subtract: _add,
     np.multiply: _multiply,
     np.divide: _divide,
     np.matmul: _matmul,
-    np.maximum: _bind(_larger, np.maximum),
-    np.minimum: _bind(_larger, np.minimum),
+    np.maximum: _larger,
+    np.minimum: _larger,
     arrays.where_positive: _where_positive,
     arrays.log_softmax: _log_softmax,
     arrays.within: _within,
-    arrays.split: lambda z, places: list(
-        map(RoundedArray, arrays.split(z.value, places), arrays.split(z.error, places))
-    ),
-    arrays.join: lambda *blocks: RoundedArray(
-        arrays.join(*(b.value for b in blocks)), arrays.join(*(b.error for b in blocks))
-    ),
-    **{f: _bind(_function, f, slope) for f, slope in SLOPES.items()},
-    **{f: _bind(_sum, f) for f in (arrays.total, arrays.row_sums, arrays.column_sums)},
-    **{f: _moves(f) for f in (arrays.transpose, arrays.rows)},
+    **{f: _function(f) for f in _STEEPEST},
+    **{f: _sum(f) for f in (arrays.total, arrays.row_sums, arrays.column_sums)},
+    **{f: _moved(f) for f in (arrays.transpose, arrays.reshape, arrays.rows)},
+}
+"""The bound of each operation that has one result."""
+
+
+def _split(z: RoundedArray, places: Any) -> list[RoundedArray]:
+    return list(map(RoundedArray, arrays.split(z.value, places), arrays.split(z.error, places)))
+
+
+def _join(*blocks: RoundedArray) -> RoundedArray:
+    return RoundedArray(arrays.join(*(b.value for b in blocks)), arrays.join(*(b.error for b in blocks)))
+
+
+RoundedArray.rules = {
+    **{operation: _rule(operation, bound) for operation, bound in BOUNDS.items()},
+    arrays.split: _split,
+    arrays.join: _join,
 }

@@ -1,6 +1,6 @@
 """What other projects import to test their own code: Hypothesis strategies for networks, parameters and batches.
 
-It needs the extra ``testing``: ``pip install 'refnn[testing]'``.
+It needs Hypothesis, which the extra ``testing`` brings.
 """
 
 from __future__ import annotations

@@ -11,19 +11,20 @@ import importlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, cast, final
+from typing import Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.arrays import FloatArray
+from refnn.checks import instance
 from refnn.errors import MissingExtraError, RefnnError
 from refnn.network import Evaluation, Network
 
 __all__ = ["ALL", "NotRunError", "Row", "Testimony", "Verdict", "examine"]
 
-Verdict: TypeAlias = Literal["agrees", "disagrees", "not installed", "not run"]
+Verdict: TypeAlias = Literal["agrees", "disagrees", "undecided", "not installed", "not run"]
 
 ALL = ("textbook", "symbolic", "finite_difference", "complex_step", "forward_mode")
 """The modules of the witnesses, from the most independent to the least."""
@@ -48,9 +49,6 @@ class Testimony(NamedTuple):
     errors: Evaluation[FloatArray | None, float | None]
 
 
-setattr(Testimony, "__test__", False)  # noqa: B010 - else pytest takes it for a test, by its name
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -61,9 +59,11 @@ class Row:
     witness
         Its name.
     verdict
-        Whether all that it states lies within its own error and that of the floats.
+        Whether all that it states lies within its own error and that of the floats; ``"undecided"`` if it does, but
+        zeros would lie there too in place of the gradients.
     ulps
-        The largest difference of a gradient element, in units in the last place of float64 (of float32, for float32).
+        The largest difference of a gradient element, in units in the last place of float64 (of float32, for float32);
+        elements for which a zero would pass are left out.
     ratio
         The largest difference, relative to the sum of the two error bounds; at most 1 if it agrees.
     seconds
@@ -73,7 +73,7 @@ class Row:
     blind_to
         What this witness cannot see.
     note
-        Why it was not run; or how many elements are so small that their bound says nothing.
+        Why it was not run; or for how many elements of the gradients a zero would pass too.
     """
 
     witness: str
@@ -120,6 +120,7 @@ def examine(
     complex_step agrees
     forward_mode agrees
     """
+    instance("network", network, ("evaluate", "layers", "loss_function"), "Pass a refnn.Network")
     ours = network.evaluate(w, x, y)
     bounds = network.evaluate(*_exactly(network, w, x), y)
     rows = []
@@ -153,32 +154,42 @@ def _row(
         return Row(name, verdict, None, None, time.perf_counter() - begin, "nothing", witness.BLIND_TO, str(error))
     seconds = time.perf_counter() - begin
     stated = [field for field in Evaluation._fields if getattr(testimony.values, field) is not None]
-    ratios = [_ratio(*(getattr(record, field) for record in (ours, bounds, *testimony))) for field in stated]
-    ulps = [_ulps(getattr(ours, field), getattr(testimony.values, field)) for field in stated if "gradient" in field]
-    ratio, sees = max(ratios), ", ".join(stated).replace("_", " ")
-    verdict = "agrees" if ratio <= 1 else "disagrees"
-    return Row(name, verdict, max(ulps), ratio, seconds, sees, witness.BLIND_TO, _undecided(ours, bounds, testimony))
+    compared = {
+        field: _compared(*(getattr(record, field) for record in (ours, bounds, *testimony))) for field in stated
+    }
+    gradients = [compared["gradient"], compared["input_gradient"]]  # every witness states them
+    ratio = max(part.ratio for part in compared.values())
+    size, zeros_pass = sum(part.size for part in gradients), sum(part.zeros_pass for part in gradients)
+    undecided = any(part.says_nothing for part in gradients)
+    verdict = "disagrees" if ratio > 1 else "undecided" if undecided else "agrees"
+    note = f"for {zeros_pass} of {size} elements of the gradients, a zero would pass too" if zeros_pass else ""
+    ulps, sees = max(part.ulps for part in gradients), ", ".join(stated).replace("_", " ")
+    return Row(name, verdict, ulps, ratio, seconds, sees, witness.BLIND_TO, note)
 
 
-def _ratio(value: FloatArray, bound: RoundedArray, stated: FloatArray, error: FloatArray) -> float:
-    """The largest difference over the sum of the bounds; a difference where both bounds are 0 is infinitely large."""
+class _Compared(NamedTuple):
+    """One field: its largest difference over the sum of bounds, and in ulps; where zeros would pass, or are right."""
+
+    ratio: float
+    ulps: float
+    zeros_pass: int
+    zeros_right: int
+    size: int
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether zeros would pass in place of the whole field, though they are not exactly right."""
+        return 0 < self.zeros_pass == self.size - self.zeros_right
+
+
+def _compared(value: FloatArray, bound: RoundedArray, stated: FloatArray, error: FloatArray) -> _Compared:
+    """Compare; a difference where both bounds are 0 is infinitely large, and an exact 0 on both sides is decided."""
     difference = np.abs(np.subtract(value, stated, dtype=np.float64))
     allowed = np.add(bound.error, error)
     ratios = np.divide(difference, allowed, out=np.where(difference > 0, np.inf, 0.0), where=allowed > 0)
-    return float(np.max(ratios, initial=0))
-
-
-def _ulps(value: FloatArray, stated: FloatArray) -> float:
-    """The largest difference in units in the last place of the larger of the two."""
-    larger = np.maximum(np.abs(value), np.abs(stated).astype(value.dtype))
-    return float(np.max(np.abs(np.subtract(value, stated, dtype=np.float64)) / np.spacing(larger), initial=0))
-
-
-def _undecided(
-    ours: Evaluation[FloatArray, float], bounds: Evaluation[RoundedArray, RoundedArray], testimony: Testimony
-) -> str:
-    """How many gradient elements are as small as what they may be off, so that a zero would pass for them."""
-    stated = cast(FloatArray, testimony.errors.gradient)  # every witness states the gradient
-    undecided = np.abs(ours.gradient) <= bounds.gradient.error + stated
-    count = int(np.count_nonzero(undecided & (ours.gradient != 0)))
-    return f"{count} of {undecided.size} gradient elements are smaller than their bound" if count else ""
+    larger = np.maximum(np.abs(value), np.abs(stated).astype(bound.dtype))
+    right = np.equal(value, 0) & np.equal(stated, 0) & np.isfinite(allowed)
+    passing = (np.abs(value) <= allowed) & ~right
+    ulps = np.where(passing, 0, difference / np.spacing(larger))
+    pass_, right_ = int(np.count_nonzero(passing)), int(np.count_nonzero(right))
+    return _Compared(float(np.max(ratios, initial=0)), float(np.max(ulps, initial=0)), pass_, right_, np.size(value))

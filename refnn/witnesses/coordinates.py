@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnn.activations import Activation
-from refnn.arrays import A, FloatArray, constant, join, row_sums, rows, split
+from refnn.arrays import A, FloatArray, constant, join, reshape, row_sums, rows
 from refnn.layers import Dense
 from refnn.network import Evaluation, Network
 
@@ -57,7 +57,7 @@ def along_each(network: Network, w: FloatArray, x: FloatArray, labels: FloatArra
         _shares(network, _forward_from(network, p, 0, h[0] + step * constant(step, row)), labels)
         for row in np.eye(x.shape[1], dtype=x.dtype)[:, np.newaxis, :]
     ]
-    (by_input,) = split(join(*shares), ((slice(None), (x.shape[1], x.shape[0])),))
+    by_input = reshape(join(*shares), (x.shape[1], x.shape[0]))
     loss = network.loss_function.value(h[-1], labels)
     return Evaluation(h[-1], loss, join(*moved) if moved else constant(step, w), by_input.T)
 
@@ -81,8 +81,7 @@ def _losses(network: Network, z: A, labels: FloatArray) -> A:
     """The loss of each batch, for the outputs of many batches one below the other, as a column."""
     shares = _shares(network, z, labels)
     samples = len(labels)
-    (by_batch,) = split(join(shares), ((slice(None), (z.shape[0] // samples, samples)),))
-    return row_sums(by_batch)
+    return row_sums(reshape(shares, (z.shape[0] // samples, samples)))
 
 
 def _along_dense(network: Network, p: list[Any], h: list[A], k: int, labels: FloatArray, step: A) -> list[A]:
@@ -105,8 +104,7 @@ def _along_dense(network: Network, p: list[Any], h: list[A], k: int, labels: Flo
             z_all = _stacked(h[behind + 1], inputs + 1) + _as_column(column - z) * rows(p[behind][0], np.array([j]))
             out = _forward_from(network, p, behind + 1, z_all)
         columns.append(_losses(network, out, labels))
-    (by_column,) = split(join(*columns), ((slice(None), (outputs, inputs + 1)),))
-    by_input = by_column.T
+    by_input = reshape(join(*columns), (outputs, inputs + 1)).T
     return [rows(by_input, np.arange(inputs)), rows(by_input, np.array([inputs]))]
 
 
@@ -133,8 +131,7 @@ def _along_any(network: Network, p: list[Any], h: list[A], k: int, labels: Float
 
 def _below(a: A, b: A) -> A:
     """The rows of `a`, and below them those of `b`."""
-    (both,) = split(join(a, b), ((slice(None), (a.shape[0] + b.shape[0], a.shape[1])),))
-    return both
+    return reshape(join(a, b), (a.shape[0] + b.shape[0], a.shape[1]))
 
 
 def _stacked(z: A, times: int) -> A:
@@ -144,5 +141,4 @@ def _stacked(z: A, times: int) -> A:
 
 def _as_column(z: A) -> A:
     """All elements, row-major, as a column."""
-    (column,) = split(join(z), ((slice(None), (z.shape[0] * z.shape[1], 1)),))
-    return column
+    return reshape(z, (z.shape[0] * z.shape[1], 1))

@@ -7,42 +7,34 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from refnn import activations, arrays
-from refnn.activations import Identity, ReLU
+from refnn.activations import Identity, ReLU, Tanh
 from refnn.arithmetic import dual
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.arrays import FloatArray, Root
 from refnn.layers import Dense
-from refnn.losses import SquaredError
+from refnn.losses import InnerProduct, SquaredError
 from refnn.network import Network
 from tests.arithmetic.operations import CASES, OPERATIONS, Case, Reals, arguments, log_softmax, name, parts, reals
 from tests.definitions import M, exact
 from tests.rational import Rational
 
 KINKED = (np.maximum, np.minimum, arrays.where_positive)
-SLACK = 1 + 1e-12
-"""The bounds are to first order, in numbers that are themselves rounded: the relative second order of errors of at most
-8 unit roundoffs is below 100 u, which is 1e-14; for float32, whose bounds are float64, it is taken as below."""
 
 every_operation = pytest.mark.parametrize("operation", sorted(OPERATIONS, key=name), ids=name)
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 
-def slack(dtype: type[np.floating[Any]]) -> float:
-    """1 + 100 u, and what the rounding of the bound itself takes."""
-    return SLACK + 50 * float(np.finfo(dtype).eps)
-
-
-def uncovered(computed: RoundedArray, true: Reals, factor: float) -> list[str]:
+def uncovered(computed: RoundedArray, true: Reals) -> list[str]:
     """Where the truth lies outside the bound."""
     flat, truth = computed.value.ravel().tolist(), np.asarray(true, dtype=object).ravel().tolist()
     return [
         f"[{k}]: {v!r} for {M.nstr(t, 20)}, allowed {e}"
         for k, (v, t, e) in enumerate(zip(flat, truth, computed.error.ravel().tolist(), strict=True))
-        if not abs(M.mpf(v) - t) <= e * factor
+        if not abs(M.mpf(v) - t) <= e
     ]
 
 
@@ -51,7 +43,7 @@ def disturbed(values: FloatArray, errors: FloatArray, random: np.random.Generato
     return reals(values) + reals(random.choice([-1.0, 1.0, 0.5], values.shape)) * reals(errors)
 
 
-def operands(case: Case, random: np.random.Generator, scale: float, dtype: Any, units: int) -> list[RoundedArray]:
+def operands(case: Case, random: np.random.Generator, scale: float, dtype: Any, units: float) -> list[RoundedArray]:
     drawn = [(a * scale).astype(dtype) for a in arguments(case, random)]
     return [RoundedArray(a, units * float(np.finfo(dtype).eps) / 2 * np.abs(a, dtype=np.float64)) for a in drawn]
 
@@ -69,17 +61,20 @@ def test_every_operation_has_a_rule() -> None:
 @given(
     seed=st.integers(0, 2**32 - 1),
     scale=st.sampled_from([1e-12, 1e-3, 1.0, 8.0]),
-    units=st.sampled_from([0, 1, 8]),
+    units=st.sampled_from([0, 1, 8, 1e5, 1e7, 1e15]),  # up to errors as large as the numbers, and larger
 )
-def test_the_bound_holds(operation: Any, dtype: Any, seed: int, scale: float, units: int) -> None:
+def test_the_bound_holds(operation: Any, dtype: Any, seed: int, scale: float, units: float) -> None:
     case, random = CASES[operation], np.random.default_rng(seed)
     given_ = operands(case, random, scale, dtype, units)
-    true = case.on_reals(*(disturbed(a.value, a.error, random) for a in given_), *case.rest)
-    result = operation(*given_, *case.rest)
+    moved = [disturbed(a.value, a.error, random) for a in given_]
+    assume(all(np.all(moved[k] > 0) for k in case.positive))  # beyond, the function is not defined
+    true = case.on_reals(*moved, *case.rest)
+    with np.errstate(over="ignore"):  # float32 holds no exp(88); what overflows is bounded by nothing
+        result = operation(*given_, *case.rest)
     for computed, truth in zip(parts(result), parts(true), strict=True):
         assert computed.value.dtype == dtype
         assert computed.error.dtype == np.float64
-        assert uncovered(computed, truth, slack(dtype)) == []
+        assert uncovered(computed, truth) == []
 
 
 @pytest.mark.parametrize("operation", KINKED, ids=name)
@@ -89,7 +84,7 @@ def test_the_bound_holds_across_kinks(operation: Any, seed: int) -> None:
     drawn = [np.round(a) for a in arguments(case, random)]  # whole numbers: many zeros and ties
     given_ = [RoundedArray(a, random.choice([0.0, 1e-3, 0.75, 1.5], a.shape)) for a in drawn]
     true = case.on_reals(*(disturbed(a.value, a.error, random) for a in given_), *case.rest)
-    assert uncovered(operation(*given_, *case.rest), true, SLACK) == []
+    assert uncovered(operation(*given_, *case.rest), true) == []
 
 
 def test_the_bound_of_log_softmax_counts_the_rounding_of_the_differences() -> None:
@@ -97,10 +92,10 @@ def test_the_bound_of_log_softmax_counts_the_rounding_of_the_differences() -> No
     z = np.stack([random.uniform(1, 2, 60), random.uniform(-400, -200, 60)], axis=1)  # their differences are rounded
     log_p = arrays.log_softmax(RoundedArray.exact(z))
     true = log_softmax(reals(z))
-    assert uncovered(log_p, true, SLACK) == []
+    assert uncovered(log_p, true) == []
     # exp moves by as much of itself as its argument does: by many times what the functions' ulps alone would allow
     functions = RoundedArray(log_p.value, 20 * 2.0**-53 * np.abs(log_p.value))
-    assert uncovered(functions, true, 1) != []
+    assert uncovered(functions, true) != []
 
 
 @every_operation
@@ -132,9 +127,9 @@ def test_a_larger_error_is_not_covered() -> None:
     given_ = operands(case, random, 1.0, np.float64, 0)
     true = case.on_reals(*(reals(a.value) for a in given_))
     result = np.matmul(*given_)  # type: ignore[call-overload]
-    assert uncovered(result, true, 1) == []
+    assert uncovered(result, true) == []
     in_float32 = given_[0].value.astype(np.float32) @ given_[1].value.astype(np.float32)
-    assert uncovered(RoundedArray(in_float32.astype(np.float64), result.error), true, 1) != []
+    assert uncovered(RoundedArray(in_float32.astype(np.float64), result.error), true) != []
 
 
 # ------------------------------------------------------------------------------------------------ whole networks
@@ -156,9 +151,9 @@ def test_a_network_is_bounded_where_fractions_know_the_truth(seed: int, dtype: A
         true = np.frompyfunc(exact, 1, 1)(getattr(truth, field).elements)
         of = getattr(bound, field)
         assert of.value.dtype == dtype
-        assert uncovered(of, true, slack(dtype)) == []
+        assert uncovered(of, true) == []
         # matrix products may sum in another order where the operands' memory differs, but within the same bound
-        assert uncovered(RoundedArray(np.asarray(getattr(floats, field)), of.error), true, slack(dtype)) == []
+        assert uncovered(RoundedArray(np.asarray(getattr(floats, field)), of.error), true) == []
 
 
 def test_a_planted_error_of_the_gradient_is_not_covered() -> None:
@@ -166,9 +161,9 @@ def test_a_planted_error_of_the_gradient_is_not_covered() -> None:
     w, x, y = random.normal(0, 1, network.size), random.normal(0, 1, (5, 3)), random.normal(0, 1, (5, 2))
     true = np.frompyfunc(exact, 1, 1)(network.evaluate(Rational.of(w), x, y).gradient.elements)
     bound = network.evaluate(RoundedArray.exact(w), x, y).gradient
-    assert uncovered(bound, true, 1) == []
+    assert uncovered(bound, true) == []
     wrong = RoundedArray(bound.value * (1 + 1e-11), bound.error)
-    assert uncovered(wrong, true, 1) != []
+    assert uncovered(wrong, true) != []
     assert (bound.error <= 1e-13 * np.abs(bound.value).max()).all()  # 1e3 u: 5 samples, 3 products, 30 roundings each
 
 
@@ -195,7 +190,7 @@ ROOTS = {root for module in (activations, dual) for root in vars(module).values(
 def test_roots_are_within_their_bound(root: Root, dtype: Any) -> None:
     lifted = RoundedArray.exact(np.zeros(1, dtype)).lift(root)
     true = M.sqrt(exact(root.ratio) * M.pi**root.pi_power)
-    assert abs(M.mpf(float(lifted.value)) - true) <= float(lifted.error) * slack(dtype)
+    assert abs(M.mpf(float(lifted.value)) - true) <= float(lifted.error)
 
 
 def test_shape_and_unit() -> None:
@@ -225,3 +220,40 @@ def test_what_is_cut_off_is_off_by_no_more_than_the_range() -> None:
     assert cut.value.tolist() == [100, -100, 99, 5]
     assert (cut.error >= [0, 0, 1, 0.5]).all()  # what lies within ±100 of the numbers that z may stand for
     assert (cut.error <= 200).all()
+
+
+# ---------------------------------------------------------------- where the slope at the computed value says too little
+
+
+def test_the_slope_of_tanh_at_its_summit_is_not_taken_for_constant() -> None:
+    """z = 0 is off by 1e-3, and sech² by its square: the slope at 0 itself, which is 0, would bound nothing."""
+    slope = arrays.sech_squared(RoundedArray(np.zeros(1), np.array([1e-3])))
+    assert uncovered(slope, np.array([M.sech(M.mpf("0.001")) ** 2], dtype=object)) == []
+    assert slope.error < 1e-5
+
+
+def test_a_unit_that_cancels_to_zero_in_single_precision() -> None:
+    """The pre-activation is a sum that cancels from 2e5 to 0 in float32, so that tanh′ is 1 to all digits, wrongly."""
+    network = Network(Dense(3, 1), Tanh(), loss=InnerProduct())
+    w = np.array([1.8607524633407593, -0.022671444341540337, -0.3091009557247162, -178638.296875], np.float32)
+    x = np.array([[98942.5234375, 20169.673828125, 16214.693359375]], np.float32)
+    z = sum((exact(a) * exact(b) for a, b in zip(w, x[0], strict=False)), exact(w[3]))
+    bound = network.evaluate(RoundedArray.exact(w), x, np.ones((1, 1), np.float32))
+    assert abs(bound.gradient.value[3] - M.sech(z) ** 2) > 1e-5  # many units in the last place
+    assert uncovered(RoundedArray(bound.gradient.value[3:], bound.gradient.error[3:]), np.array([M.sech(z) ** 2])) == []
+
+
+def test_errors_larger_than_the_numbers_leave_nothing_to_say() -> None:
+    one, vague = RoundedArray.exact(np.ones(2)), RoundedArray(np.ones(2), np.array([1.5, 0.5]))
+    assert (one / vague).error[0] == np.inf
+    assert (one / vague).error[1] < 2  # 1 / [½, 1½] is within 1 of 1
+    hidden = arrays.log(vague)
+    assert hidden.error[0] == np.inf
+    assert hidden.error[1] >= np.log(2)
+
+
+def test_an_infinite_bound_stays_infinite_and_does_not_raise() -> None:
+    unknown = RoundedArray(np.array([[0.0, 1.0]]), np.array([[np.inf, 0.0]]))
+    for result in (unknown * unknown, unknown @ unknown.T, arrays.exp(unknown), arrays.log_softmax(unknown)):
+        assert np.isinf(result.error).any()
+        assert not np.isnan(result.error).any()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,10 @@ from tests.witnesses.networks import ORDERS, batch, forbid_backward
 WITNESSES = (finite_difference, complex_step, forward_mode)
 
 
-def worst_ratio(witness: ModuleType, network: refnn.Network, factor: float = 1.0) -> float:
+def worst_ratio(witness: ModuleType, network: refnn.Network, factor: float = 1.0, of: Any = None) -> float:
     """The largest difference to backpropagation (times a factor), over the sum of both error bounds."""
-    w, x, y = batch(network)
-    ours, bounds = network.evaluate(w, x, y), network.evaluate(RoundedArray.exact(w), x, y)
+    w, x, y = of or batch(network)
+    ours, bounds = network.evaluate(w, x, y), network.evaluate(RoundedArray.exact(np.asarray(w)), x, y)
     testimony = witness.testify(network, w, x, y)
     ratios = [0.0]
     for field in ("gradient", "input_gradient"):
@@ -70,9 +71,9 @@ def test_differences_are_not_taken_across_a_kink(kinked: refnn.Layer) -> None:
     network = refnn.Network(refnn.Dense(1, 1), kinked, loss=refnn.SquaredError())
     with pytest.raises(NotRunError, match=r"unit 0 of layer 1 is 0\.0e\+00 from its kink for sample 1"):
         finite_difference.testify(network, [2.0, 1.0], [[3.0], [-0.5]], [1.0, 1.0])
-    # deeper in the network the smallest step reaches further: it is magnified by the weights on its way
+    # deeper in the network a step reaches further: it is magnified by the weights on its way
     deeper = refnn.Network(refnn.Dense(1, 1), refnn.Dense(1, 1), kinked, loss=refnn.SquaredError())
-    near = 1e3 * 2.0**-20  # the smallest step is 2⁻¹⁹
+    near = 1e3 * 2.0**-41  # half the reach of the smallest step, which is 2⁻⁴⁰
     with pytest.raises(NotRunError, match="unit 0 of layer 2"):
         finite_difference.testify(deeper, [1.0, 0.0, 1e3, 0.0], [[near / 1e3]], [1.0])
 
@@ -97,3 +98,46 @@ def test_the_errors_of_finite_differences_are_small_and_cover() -> None:
     assert np.all(np.abs(testimony.values.gradient - logistic * np.array([2, 1])) <= testimony.errors.gradient)
     assert np.all(testimony.errors.gradient < 1e-8)
     assert testimony.values.loss is None
+
+
+@pytest.mark.parametrize("kinked", [refnn.ReLU(), refnn.LeakyReLU(), refnn.ELU(), refnn.ELU(alpha=0.5)])
+@pytest.mark.parametrize("exponent", range(3, 38, 3))
+@pytest.mark.parametrize("sign", [1, -1])
+def test_differences_stay_on_their_side_of_a_kink(kinked: refnn.Layer, exponent: int, sign: int) -> None:
+    network = refnn.Network(refnn.Dense(1, 1), kinked, loss=refnn.SquaredError())
+    assert worst_ratio(finite_difference, network, of=([sign * 2.0**-exponent, 0.0], [[1.0]], [[5.0]])) <= 1
+
+
+@pytest.mark.parametrize("exponent", range(3, 38, 3))
+def test_differences_stay_on_their_side_of_the_joint_of_hubers_pieces(exponent: int) -> None:
+    network = refnn.Network(refnn.Dense(1, 1), loss=refnn.Huber(delta=0.5))
+    assert worst_ratio(finite_difference, network, of=([0.5 + 2.0**-exponent, 0.0], [[1.0]], [[0.0]])) <= 1
+    with pytest.raises(NotRunError, match="joint of Huber"):
+        finite_difference.testify(network, [0.5, 0.0], [[1.0]], [0.0])
+
+
+@pytest.mark.parametrize("activation", refnn.activations.ALL)
+@pytest.mark.parametrize("seed", range(5))
+def test_differences_agree_on_real_data(activation: type[refnn.Activation], seed: int) -> None:
+    data = refnn.datasets.iris().standardised()
+    network = refnn.Network(refnn.Dense(4, 8), activation(), refnn.Dense(8, 3), loss=refnn.SoftmaxCrossEntropy())
+    w = network.initial_parameters(rng=seed)
+    assert worst_ratio(finite_difference, network, of=(w, data.x, data.y)) <= 1
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e6, 1e9])
+def test_a_smooth_unit_that_large_weights_make_steep(scale: float) -> None:
+    network = refnn.Network(refnn.Dense(1, 1), refnn.Dense(1, 1), refnn.Softplus(), loss=refnn.InnerProduct())
+    case = ([1.0 / scale, 0.0, scale, -1.0], [[1.0]], [[1.0]])
+    assert worst_ratio(finite_difference, network, of=case) <= 1
+
+
+def test_numbers_so_large_that_no_step_is_small() -> None:
+    network = refnn.Network(refnn.Dense(1, 1), refnn.Tanh(), loss=refnn.SquaredError())
+    with pytest.raises(NotRunError, match="w or x holds large numbers"):
+        finite_difference.testify(network, [1e30, 0.0], [[1.0]], [1.0])
+
+
+def test_scales_do_not_matter_to_the_complex_step() -> None:
+    network = refnn.Network(refnn.Dense(1, 1), refnn.Softplus(), loss=refnn.SquaredError())
+    assert worst_ratio(complex_step, network, of=([0.0, 1.0], [[1e25]], [[5.0]])) <= 1

@@ -87,7 +87,7 @@ def test_without_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {row.witness: row for row in examine(NETWORK, *batch(NETWORK))}
     for name in ("textbook", "symbolic"):
         assert rows[name].verdict == "not installed"
-        assert "pip install 'refnn[symbolic]'" in rows[name].note
+        assert "Run: pip install" in rows[name].note
         assert rows[name].ratio is None
         assert rows[name].sees == "nothing"
     assert rows["forward_mode"].verdict == "agrees"
@@ -115,8 +115,28 @@ def test_elements_that_the_bounds_say_nothing_of_are_counted() -> None:
     network = refnn.Network(refnn.Dense(1, 1), loss=refnn.InnerProduct())
     rows = examine(network, [1.0, 0.0], [[1.0], [1.0], [1.0]], [0.1, 0.2, -0.3])
     by_name = {row.witness: row for row in rows}
-    assert by_name["forward_mode"].note == "2 of 2 gradient elements are smaller than their bound"
-    assert by_name["forward_mode"].verdict == "agrees"
+    assert by_name["forward_mode"].note == "for 2 of 5 elements of the gradients, a zero would pass too"
+    assert by_name["forward_mode"].verdict == "undecided"  # though the input gradient is decided
+
+
+def test_where_zeros_would_pass_nothing_is_decided() -> None:
+    """As above, of inputs that take no part: all that is left of the gradients is rounding."""
+    network = refnn.Network(refnn.Dense(1, 1), loss=refnn.InnerProduct())
+    for row in examine(network, [0.0, 0.0], [[1.0], [1.0], [1.0]], [0.1, 0.2, -0.3]):
+        assert row.verdict == "undecided"
+        assert row.note == "for 2 of 5 elements of the gradients, a zero would pass too"
+
+
+def test_at_a_kink_the_textbook_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = refnn.Network(refnn.Dense(1, 1), refnn.ReLU(), loss=refnn.InnerProduct())
+
+    def ask() -> dict[str, str]:
+        return {row.witness: row.verdict for row in examine(network, [0.0, 0.0], [[1.0]], [1.0])}
+
+    assert ask()["textbook"] == "undecided"
+    monkeypatch.setattr(refnn.ReLU, "derivative", lambda _, z: 7 + 0 * z)
+    assert ask()["textbook"] == "undecided"
+    assert ask()["symbolic"] == "disagrees"  # whose convention is refnn's
 
 
 def test_no_parameters() -> None:

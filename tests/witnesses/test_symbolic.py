@@ -263,7 +263,7 @@ def test_a_missing_package(monkeypatch: pytest.MonkeyPatch, fresh: None, missing
     for made in (symbolic._symbols, symbolic._context, symbolic._running):
         made.cache_clear()
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(MissingExtraError, match=rf"{missing} is not installed.*symbolic witness.*refnn\[symbolic\]"):
+    with pytest.raises(MissingExtraError, match=rf"{missing} is not installed.*symbolic witness.*extra \[symbolic\]"):
         symbolic.testify(*case(refnn.Tanh(), refnn.SquaredError(), seed=2))
 
 

@@ -386,7 +386,7 @@ def test_the_joint_of_huber_is_no_kink() -> None:
 def test_missing_mpmath(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mpmath", None)
     textbook.digits.cache_clear()
-    with pytest.raises(MissingExtraError, match=r"mpmath is not installed.*textbook witness.*refnn\[symbolic\]"):
+    with pytest.raises(MissingExtraError, match=r"mpmath is not installed.*textbook witness.*extra \[symbolic\]"):
         textbook.testify(*case(refnn.Tanh(), refnn.SquaredError(), seed=2))
 
 
