@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from functools import reduce
-from itertools import pairwise, permutations
+from itertools import groupby, pairwise, permutations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from refnn import BinaryCrossEntropy, Dense, FullBatch, Network, SquaredError, descend, descent
 from refnn.arithmetic.rounded import RoundedArray
-from refnn.arrays import FloatArray, IntArray
+from refnn.arrays import FloatArray, IntArray, expit, join, sech_squared
 from refnn.descent import Batches
 from refnn.testing import ordinary_values
-from tests.laws.measures import examples
+from tests.laws.measures import examples, number
 from tests.laws.ranges import EPS
 
 SAMPLES, INPUTS = 7, 2
@@ -51,14 +51,22 @@ class Quadratic(NamedTuple):
     """How far (A − μ)v may be from 0 for each computed eigenvector, the rounding of A included."""
 
 
+def spectrum(rows: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    """The eigenvalues μ of A = Σᵢ sᵢ x̃ᵢᵀx̃ᵢ/N, in ascending order; its axes v; how far (A − μ)v may be from 0.
+
+    By Weyl's inequality that is also how far the eigenvalues may be off.
+    """
+    matrix = rows.T @ (weights * rows) / len(rows)
+    curvatures, axes = np.linalg.eigh(matrix)
+    residual = norm(matrix @ axes - axes * curvatures)
+    # Of A: N + 1 products, sums and a quotient; of the residual: P + 2 = 5. Each costs half an EPS.
+    rounding = (len(rows) + 7) * EPS * norm(abs(rows).T @ (weights * abs(rows)) / len(rows))
+    return curvatures, axes, residual + rounding
+
+
 def quadratic(x: FloatArray, y: FloatArray) -> Quadratic:
     rows = extended(x)
-    hessian = rows.T @ rows / len(x)
-    curvatures, axes = np.linalg.eigh(hessian)
-    residual = norm(hessian @ axes - axes * curvatures)
-    rounding = (len(x) + 8) * EPS * norm(abs(rows).T @ abs(rows) / len(x))  # N products and sums, then P of them
-    best = np.linalg.lstsq(rows, y, rcond=None)[0]
-    return Quadratic(x, y, best, curvatures, axes, residual + rounding)
+    return Quadratic(x, y, np.linalg.lstsq(rows, y, rcond=None)[0], *spectrum(rows, np.ones((len(x), 1))))
 
 
 def array(rows: int, columns: int, values: Any) -> st.SearchStrategy[FloatArray]:
@@ -77,13 +85,18 @@ def step_error(network: Network, radius: float, x: FloatArray, y: FloatArray, et
     """
     w = RoundedArray.exact(np.full(network.size, radius))
     _, gradient = network.loss_and_gradient(w, abs(x), -abs(y))
-    return norm((w + RoundedArray.exact(np.asarray(eta)) * gradient).error)
+    return norm((w + number(eta) * gradient).error)
+
+
+def slope_at(network: Network, w: FloatArray, x: FloatArray, y: FloatArray) -> float:
+    """A bound on the length of the gradient."""
+    _, gradient = network.loss_and_gradient(RoundedArray.exact(w), x, y)
+    return norm(abs(gradient.value) + gradient.error)
 
 
 def stationary(q: Quadratic) -> float:
     """A bound on the gradient at the computed minimum, which is not quite 0."""
-    _, gradient = REGRESSION.loss_and_gradient(RoundedArray.exact(q.best), q.x, q.y)
-    return norm(abs(gradient.value) + gradient.error)
+    return slope_at(REGRESSION, q.best, q.x, q.y)
 
 
 # -------------------------------------------------------------------------------------------------- on a quadratic
@@ -108,7 +121,8 @@ def follow(q: Quadratic, start: FloatArray, times: float, steps: int) -> tuple[F
     for w, before, after in zip(path, coordinates, coordinates[1:], strict=False):
         size = norm(w - q.best)
         rounding = step_error(REGRESSION, float(np.max(abs(w))), q.x, q.y, eta)
-        # the eigenvectors' residual, the gradient at the computed w*, the step, and the two inner products with an axis
+        # The eigenvectors' residual, the gradient at the computed w*, the step, and two inner products with an axis:
+        # each a difference, P products and P − 1 sums, so 6 roundings; with 1 − ημ and the product with it, 15.
         dot = 16 * EPS * (norm(w) + norm(q.best) + abs(eta) * size * float(q.curvatures[-1]))
         tolerances.append(eta * q.slack * size + eta * stationary(q) + rounding + dot)
         assert np.all(abs(after - factors * before) <= tolerances[-1])
@@ -135,7 +149,8 @@ def test_below_one_over_lambda_every_coordinate_stays_on_its_side_and_the_loss_f
         sides = before * after
         assert np.all(sides[abs(after) > tolerance] > 0)
         assert np.all(abs(after) <= abs(before) + tolerance)
-    assert all(b <= a + 2 * loss_error(q, float(np.max(abs(start)) + 9)) for a, b in pairwise(path))
+    slack = 2 * loss_error(q, norm(q.best) + norm(start - q.best))  # no step leads away from w*
+    assert all(b <= a + slack for a, b in pairwise(path))
 
 
 @examples(1)
@@ -176,15 +191,13 @@ def test_the_number_of_steps_grows_like_one_over_eta() -> None:
     # began takes n = ⌈ln r / −ln(1 − η)⌉ steps; and η ≤ −ln(1 − η) ≤ η/(1 − η).
     network = Network(Dense(1, 1), loss=SquaredError())
     x, y = np.array([[1.0], [-1.0]]), np.array([3.0, -1.0])  # w* = (2, 1), and the minimum is 0
-    ratio, counts = 1000.0, []
+    ratio = 1000.0
     first = network.loss(np.zeros(2), x, y)
     for k in range(3, 9):
         eta = 2.0**-k
         steps = descend(network, np.zeros(2), x, y, batches=FullBatch(), learning_rate=eta, epochs=10**5)
         n = next(s.number + 1 for s in steps if network.loss(s.parameters, x, y) <= first / ratio**2)
         assert math.log(ratio) * (1 - eta) / eta <= n <= math.log(ratio) / eta + 1
-        counts.append(n)
-    assert all(1.8 < b / a < 2.2 for a, b in pairwise(counts))  # 2, but for η ≤ 1/8 and rounding up
 
 
 # --------------------------------------------------------------------------------------------- the global minimum
@@ -195,23 +208,52 @@ def test_the_number_of_steps_grows_like_one_over_eta() -> None:
 def test_full_batches_reach_the_global_minimum_of_linear_regression(q: Quadratic, start: FloatArray) -> None:
     smallest, largest = float(q.curvatures[0]), float(q.curvatures[-1])
     assume(smallest > largest / 60)
-    eta, steps = 1 / largest, math.ceil(largest / smallest * math.log(1e6))
+    eta, contraction = 1 / largest, 1 - (smallest - q.slack) / largest  # the distance shrinks to at most that of itself
+    steps = math.ceil(math.log(1e-6) / math.log(contraction))  # to a millionth of what it was
     w = start
     for step in descend(REGRESSION, start, q.x, q.y, batches=FullBatch(), learning_rate=eta, epochs=steps):
         w = step.parameters
     distance = norm(start - q.best)
-    # Each step takes the distance to at most 1 − ημ of itself, and adds the rounding of a step; w stays in this ball.
-    contraction = 1 - smallest / largest * (1 - 1e-9)  # eigenvalues are computed to within a few units of λ
+    # Each step adds its rounding; w stays in this ball.
     radius = norm(q.best) + distance
     drift = (step_error(REGRESSION, radius, q.x, q.y, eta) + eta * stationary(q)) / (1 - contraction)
     reached = contraction**steps * distance + drift
-    assert norm(w - q.best) <= reached <= 2e-6 * distance + drift
+    assert norm(w - q.best) <= reached
     above = REGRESSION.loss(w, q.x, q.y) - REGRESSION.loss(q.best, q.x, q.y)
     assert above <= largest / 2 * reached**2 + stationary(q) * reached + 2 * loss_error(q, radius)
 
 
 def sigma(z: FloatArray) -> FloatArray:
     return 1 / (1 + np.exp(-z))
+
+
+def logistic_step_error(x: FloatArray, radius: float, eta: float) -> float:
+    """As `step_error`, for logistic regression.
+
+    The parts of such a step do not grow together, so each is taken at its largest: z for parameters of `radius`; σ as
+    1, with the slope ¼ by which it passes on the error of z; and σ − y as 1.
+    """
+    dense, rows = CLASSIFICATION.layers[0], RoundedArray.exact(abs(x))
+    w = RoundedArray.exact(np.full(CLASSIFICATION.size, radius))
+    parameters = tuple(CLASSIFICATION.unpack(w).values())
+    z = dense.forward(parameters, rows)
+    one = expit(RoundedArray.exact(np.full(z.shape, 40.0)))  # exp(−40) is nothing beside 1
+    difference = RoundedArray(one.value, one.error + z.error / 4) - RoundedArray.exact(np.zeros(z.shape))
+    gradient = join(*dense.gradient(parameters, rows, difference / len(x)))
+    return norm((w + number(eta) * gradient).error)
+
+
+def least_curvature(rows: FloatArray, w: FloatArray, room: float) -> float:
+    """A bound from below on the curvature of logistic regression, wherever parameters are within `room` of w.
+
+    It is that of Σᵢ σ′(zᵢ) x̃ᵢᵀx̃ᵢ/N, and σ′ = ¼ sech²(z/2) falls with |z|.
+    """
+    z = RoundedArray.exact(rows) @ RoundedArray.exact(w[:, np.newaxis])
+    lengths = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+    farthest = (1 + 8 * EPS) * (abs(z.value) + z.error + room * lengths)  # fewer than 16 roundings, the root's halved
+    slopes = sech_squared(RoundedArray.exact(farthest / 2)) / 4
+    curvatures, _, slack = spectrum(rows, slopes.value - slopes.error)
+    return float(curvatures[0]) - slack
 
 
 def newton(rows: FloatArray, y: FloatArray) -> FloatArray:
@@ -224,7 +266,7 @@ def newton(rows: FloatArray, y: FloatArray) -> FloatArray:
     for _ in range(40):
         p = sigma(rows @ w)
         step = np.linalg.solve(rows.T @ (rows * (p * (1 - p))[:, None]), rows.T @ (p - y))
-        while norm(step) > 1e-12 and loss(w - step) > loss(w):
+        while norm(step) > math.sqrt(EPS) and loss(w - step) > loss(w):  # below that, losses differ by rounding alone
             step = step / 2
         w = w - step
     return w
@@ -244,20 +286,23 @@ def test_full_batches_reach_the_global_minimum_of_logistic_regression(
     x, y = np.concatenate([CORNERS, more]), np.concatenate([LABELS, labels])
     rows = extended(x)
     best = newton(rows, y)
-    assert (
-        norm(rows.T @ (sigma(rows @ best) - y)) < 1e-12
-    )  # it is stationary, hence, the loss being convex, the minimum
-    least = CLASSIFICATION.loss(best, x, y)
-    largest = float(np.linalg.eigvalsh(rows.T @ rows / len(x))[-1]) / 4  # σ′ ≤ 1/4
-    eta, distance = 1 / largest, norm(start - best)
-    # Newton's w* is off by its gradient over the curvature there; twice, for the curvature to change a little.
-    p = sigma(rows @ best)
-    curvature = float(np.linalg.eigvalsh(rows.T @ (rows * (p * (1 - p))[:, None]))[0])
-    newtons = 2 * (norm(rows.T @ (p - y)) + 64 * EPS * norm(rows)) / curvature
-    # Rounding: z has P products and sums of numbers up to R·|x̃|, σ a few roundings, the mean N terms up to |x̃|.
-    lengths = np.sqrt((rows * rows).sum(axis=1))
-    roundings = 8 * (norm(best) + distance) * float(lengths.max()) + 32 + len(x)
-    error = EPS * (eta * float(lengths.max()) * roundings + 2 * (norm(best) + distance))
+    # How far Newton's w̃ is from w*: as |σ″| ≤ σ′, the curvature along a line from w̃ is at least μe^{−Rt}, with R the
+    # longest x̃; so the slope, at least −g at w̃, is at least −g + μ(1 − e^{−Rt})/R. If gR/μ ≤ ½ that has risen to 0 at
+    # t = −ln(1 − gR/μ)/R ≤ 2g/μ: the minimum of the loss on each line from w̃, and hence w*, is no further.
+    slope, curvature = slope_at(CLASSIFICATION, best, x, y), least_curvature(rows, best, 0.0)
+    assert slope * float(np.sqrt((rows * rows).sum(axis=1)).max()) <= curvature / 2
+    newtons = 2 * slope / curvature
+    curvatures, _, slack = spectrum(rows, np.ones((len(x), 1)))
+    largest = (float(curvatures[-1]) + slack) / 4  # σ′ ≤ 1/4
+    eta, distance = 1 / largest, norm(start - best) + newtons
+    # A step rounds, and so do the two distances below: each a difference, P squares, P − 1 sums and a root, at most 8
+    # roundings of half an EPS.
+    error = logistic_step_error(x, norm(best) + distance, eta) + 8 * EPS * (norm(best) + distance)
+
+    def height(w: FloatArray) -> tuple[float, float]:
+        """L(w) − L(w̃), and how far rounding may have moved it."""
+        here, there = (CLASSIFICATION.loss(RoundedArray.exact(at), x, y) for at in (w, best))
+        return float(here.value - there.value), float(here.error + there.error)
 
     w, steps, n = start, descend(CLASSIFICATION, start, x, y, batches=FullBatch(), learning_rate=eta, epochs=10**6), 200
     for _, step in zip(range(n), steps, strict=False):
@@ -265,19 +310,19 @@ def test_full_batches_reach_the_global_minimum_of_logistic_regression(
         w = step.parameters
     # Convex, and smooth with constant λ: L(w_n) − L* ≤ 2λ‖w₀ − w*‖²/(n + 4) (Nesterov, "Lectures on Convex
     # Optimization", 2nd ed. 2018, corollary 2.1.2); each rounding adds at most the slope λ‖w₀ − w*‖ times itself.
-    gap, rounding = CLASSIFICATION.loss(w, x, y) - least, 64 * EPS * (1 + roundings)
+    gap, rounding = height(w)
     assert gap <= 2 * largest * distance**2 / (n + 4) + n * largest * distance * error + rounding
 
     # In the ball around w* that w no longer leaves, the curvature is at least μ, and the gap falls by 1 − μ/λ a step.
     radius = norm(w - best) + newtons
-    slopes = sigma(abs(rows @ best) + radius * lengths)
-    smallest = float(np.linalg.eigvalsh(rows.T @ (rows * (slopes * (1 - slopes))[:, None]) / len(x))[0])
+    smallest = least_curvature(rows, best, radius + newtons)
     assume(smallest > largest / 250)
-    n = math.ceil(largest / smallest * math.log(1e4))
+    n = math.ceil(math.log(1e-4) / math.log1p(-smallest / largest))
     for _, step in zip(range(n), steps, strict=False):
         w = step.parameters
-    remaining = CLASSIFICATION.loss(w, x, y) - least
-    assert remaining <= 1.001e-4 * gap + n * largest * radius * error + rounding
+    remaining, again = height(w)
+    above = gap + rounding + slope * newtons  # over L(w*), which is no more than that below L(w̃)
+    assert remaining <= (1 - smallest / largest) ** n * above + n * largest * radius * error + again
 
 
 # ------------------------------------------------------------------------------------- batches that see some samples
@@ -305,19 +350,24 @@ def test_on_interpolating_data_every_variant_reaches_the_minimum(variant: Batche
         expected = update(q, step.indices, eta)[0] @ expected
         w, steps = step.parameters, step.number + 1
     radius = norm(q.best) + norm(start - q.best)
-    # The errors of all steps add up; a step alone may weigh one sample as much as all, so N times its rounding; and
-    # the same for what is expected, by as many products with a matrix of norm 1.
-    rounding = steps * (SAMPLES * step_error(REGRESSION, radius, x, q.y, eta) + 16 * EPS * radius)
+    # The errors of all steps add up; a step alone may weigh one sample as much as all, so N times its rounding. What is
+    # expected has as many products with I − ηA_b: N products and sums, two quotients or products, a difference, and
+    # P products and sums of the product, so 13 roundings of half an EPS, in numbers up to |I| + η|A_b| ≤ √3 + 1.
+    rounding = steps * (SAMPLES * step_error(REGRESSION, radius, x, q.y, eta) + 18 * EPS * radius)
     assert norm(w - q.best - expected) <= rounding
     event("arrived" if norm(expected) <= 1e-3 * norm(start - q.best) else "on its way")
     assume(norm(expected) <= 1e-3 * norm(start - q.best))  # flat directions take longer, some for ever
 
 
 class Noise(NamedTuple):
-    """After any epoch, ‖w − w*‖ ≤ shrink·(what it was) + kick: in the end, within kick/(1 − shrink)."""
+    """After any epoch, ‖w − w*‖ ≤ shrink·(what it was) + kick: in the end, within kick/(1 − shrink).
+
+    And ‖w − w*‖ ≥ least − shrink·(what it was), where `least` is the smallest kick of any order.
+    """
 
     shrink: float
     kick: float
+    least: float
 
     @property
     def radius(self) -> float:
@@ -333,7 +383,7 @@ def noise(q: Quadratic, sizes: list[int], eta: float) -> Noise:
         matrix, kick = reduce(_then, (update(q, batch, eta) for batch in batches))
         shrinks.append(np.linalg.norm(matrix, 2))
         kicks.append(norm(kick))
-    return Noise(float(max(shrinks)), float(max(kicks)))
+    return Noise(float(max(shrinks)), max(kicks), min(kicks))
 
 
 def _then(first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
@@ -341,11 +391,10 @@ def _then(first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatA
 
 
 def ends_of_epochs(q: Quadratic, variant: Batches, eta: float, epochs: int) -> Iterable[FloatArray]:
-    last = None
-    for step in descend(REGRESSION, np.zeros(3), q.x, q.y, batches=variant, learning_rate=eta, epochs=epochs, rng=3):
-        if last is not None and step.epoch != last.epoch:
-            yield last.parameters
-        last = step
+    steps = descend(REGRESSION, np.zeros(3), q.x, q.y, batches=variant, learning_rate=eta, epochs=epochs, rng=3)
+    for _, epoch in groupby(steps, key=lambda step: step.epoch):
+        *_, last = epoch
+        yield last.parameters
 
 
 @pytest.mark.parametrize("variant", descent.ALL, ids=lambda v: type(v).__name__)
@@ -358,17 +407,17 @@ def test_otherwise_every_variant_stays_within_a_radius_that_shrinks_with_eta(var
     radii = []
     for eta in (0.1, 0.05, 0.025):
         n = noise(q, sizes, eta)
-        assert n.shrink < 0.995
+        assert n.shrink < 1
         # Every step of an epoch adds its rounding; one sample may weigh as much as all, so N times that of the mean.
         error = len(sizes) * (len(x) * step_error(REGRESSION, 2 * norm(q.best), x, q.y, eta) + eta * stationary(q))
         error /= 1 - n.shrink
-        distance, bound = 0.0, norm(q.best)
+        distance = bound = norm(q.best)
         for w in ends_of_epochs(q, variant, eta, epochs=math.ceil(math.log(1e-3) / math.log(n.shrink))):
-            distance, bound = norm(w - q.best), n.shrink * bound + n.kick
+            before, distance, bound = distance, norm(w - q.best), n.shrink * bound + n.kick
             assert distance <= bound + error
-        assert bound <= n.radius + 2e-3 * norm(q.best)
-        if len(sizes) > 1:
-            assert distance > n.radius / 1000  # it stays that near, and does not arrive
+            if len(sizes) > 1:  # it never arrives: as shrink < 1, one of two distances in a row is half the least kick
+                assert before + distance >= n.least - error > 0
+        assert distance <= n.radius + 1e-3 * norm(q.best) + error  # shrink to so many epochs is a thousandth
         radii.append((n.radius, error))
     for (wider, _), (narrower, error) in pairwise(radii):
-        assert narrower <= 0.6 * wider + error
+        assert narrower < wider + error
