@@ -1,6 +1,7 @@
 """The command line: ``refnn verify`` and ``refnn train``; also ``python -m refnn``.
 
-Exit codes: 0 everything agrees, 1 something disagrees or training diverged, 2 bad usage or input, 130 interrupted.
+Exit codes: 0 everything agrees, 1 something disagrees or training diverged, 2 bad usage or input, 4 undecided, 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-AGREES, DISAGREES, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+AGREES, DISAGREES, BAD_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 4, 130
 
 VERIFY_HELP = """\
 Train a network on real data by all three variants of gradient descent (full batch, single sample, mini-batch), from
@@ -44,7 +45,8 @@ examples:
   refnn verify --json --quiet > result.json
 
 exit codes:
-  0 everything agrees; 1 a witness disagrees, or training diverged; 2 bad usage or input; 130 interrupted"""
+  0 everything agrees; 1 a witness disagrees, or training diverged; 2 bad usage or input; 4 undecided: no witness could
+  speak, or zeros would pass in place of the gradient; 130 interrupted"""
 
 TRAIN_HELP = """\
 Train a network on a table by one variant of gradient descent, and save its weights. Ctrl-C stops training and saves
@@ -221,7 +223,9 @@ def _verify(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int
     else:
         _print_verification(verification, tables=not options.quiet)
         _say(f"Report: {page}")
-    return AGREES if verification.agrees else DISAGREES
+    if verification.agrees:
+        return AGREES
+    return DISAGREES if verification.disagrees else UNDECIDED
 
 
 def _print_verification(verification: Verification, *, tables: bool) -> None:

@@ -138,6 +138,23 @@ def test_a_disagreement_ends_with_one_and_still_writes_the_report(
 
 
 @pytest.mark.usefixtures("quick", "home")
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("undecided", "Undecided, for zeros would pass in place of the gradient: slow witness (before training), "),
+        ("not run", "No witness spoke before training, after full batch, "),
+    ],
+)
+def test_what_is_undecided_ends_with_four_and_still_writes_the_report(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, word: str, sentence: str
+) -> None:
+    monkeypatch.setattr(verification, "examine", lambda *_, **__: (row(verdict=word),))
+    assert verify() == 4
+    assert sentence in capsys.readouterr().out
+    assert Path("refnn-report/index.html").exists()
+
+
+@pytest.mark.usefixtures("quick", "home")
 def test_divergence_ends_with_one_and_names_the_step(capsys: pytest.CaptureFixture[str]) -> None:
     assert verify("--data", "numbers.csv", "--target", "y", "--learning-rate", "1e300", "--quiet") == 1
     assert "With full batch: diverged at step 1" in capsys.readouterr().out

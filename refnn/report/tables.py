@@ -40,9 +40,9 @@ an element cancel. bounds: the largest difference of anything compared, relative
 and of the witness together: up to 1 is agreement."""
 NOISE = "Noise: the root mean square of (loss of the batch − loss of all samples), in the last half of training."
 
-SPOKE = ("agrees", "disagrees")
+SPOKE = ("agrees", "disagrees", "undecided")
 
-STYLES = {"agrees": "green", "disagrees": "bold red", "not installed": "yellow"}
+STYLES = {"agrees": "green", "disagrees": "bold red", "undecided": "bold yellow", "not installed": "yellow"}
 """The colour of a cell with this text; every other cell has none."""
 
 
@@ -247,10 +247,13 @@ def verdict(verification: Verification) -> str:
     """The whole story in a sentence or two."""
     said = [(row.verdict, _name(row), moment.when) for moment in verification.moments for row in moment.rows]
     against = [f"{name} ({when})" for word, name, when in said if word == "disagrees"]
+    undecided = [f"{name} ({when})" for word, name, when in said if word == "undecided"]
     silent = [moment.when for moment in verification.moments if not moment.agrees]
     parts = []
     if against:
         parts.append(f"The gradient disagrees with {', '.join(against)}.")
+    elif undecided:
+        parts.append(f"Undecided, for zeros would pass in place of the gradient: {', '.join(undecided)}.")
     elif silent:
         parts.append(f"No witness spoke {', '.join(silent)}.")
     else:

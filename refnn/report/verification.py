@@ -98,9 +98,13 @@ class Moment:
 
     @property
     def agrees(self) -> bool:
-        """Whether a witness spoke, and none disagreed."""
-        verdicts = {row.verdict for row in self.rows}
-        return "agrees" in verdicts and "disagrees" not in verdicts
+        """Whether a witness spoke, and all that did agreed."""
+        return {row.verdict for row in self.rows} - {"not installed", "not run"} == {"agrees"}
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether a witness disagreed."""
+        return any(row.verdict == "disagrees" for row in self.rows)
 
 
 @final
@@ -160,6 +164,11 @@ class Verification:
     def agrees(self) -> bool:
         """Whether the witnesses agree at every moment, and no run diverged."""
         return all(moment.agrees for moment in self.moments) and all(run.diverged_at is None for run in self.runs)
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether a witness disagreed, or a run diverged; if neither, and they do not agree, it is undecided."""
+        return any(moment.disagrees for moment in self.moments) or any(run.diverged_at is not None for run in self.runs)
 
     def accuracy(self, run: Run) -> float | None:
         """The share of samples that a run classifies rightly at its end; None if the targets are numbers."""

@@ -85,7 +85,7 @@ def test_verdicts_have_colours() -> None:
 
 def test_without_rich_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rich", None)
-    with pytest.raises(MissingExtraError, match=r"refnn\[report\]"):
+    with pytest.raises(MissingExtraError, match="pip install rich"):
         GRID.rich("", "")
 
 
@@ -177,6 +177,14 @@ def test_the_verdict_names_who_disagrees_and_when() -> None:
     found = verification(moments=MOMENTS)
     assert verdict(found) == "The gradient disagrees with slow witness (after training)."
     assert not found.agrees
+
+
+def test_the_verdict_names_who_is_undecided_and_when_unless_somebody_disagrees() -> None:
+    unsure = Moment("after training", (ROW, row(witness="other", verdict="undecided")))
+    assert verdict(verification(moments=(MOMENTS[0], unsure))) == (
+        "Undecided, for zeros would pass in place of the gradient: other (after training)."
+    )
+    assert verdict(verification(moments=(unsure, MOMENTS[1]))).startswith("The gradient disagrees with slow witness")
 
 
 def test_the_verdict_says_when_nobody_spoke() -> None:

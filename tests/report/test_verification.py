@@ -154,16 +154,21 @@ def test_a_wrong_backward_pass_makes_the_witnesses_disagree(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "agrees"),
+    ("verdicts", "agrees", "disagrees"),
     [
-        (["agrees", "not installed", "not run"], True),
-        (["agrees", "disagrees"], False),
-        (["not run", "not installed"], False),
-        ([], False),
+        (["agrees", "not installed", "not run"], True, False),
+        (["agrees", "disagrees"], False, True),
+        (["agrees", "undecided"], False, False),
+        (["disagrees", "undecided"], False, True),
+        (["not run", "not installed"], False, False),
+        ([], False, False),
     ],
 )
-def test_a_moment_agrees_if_somebody_does_and_nobody_disagrees(verdicts: list[str], agrees: bool) -> None:
-    assert Moment("now", tuple(row(verdict=word) for word in verdicts)).agrees is agrees
+def test_a_moment_agrees_if_somebody_does_and_nobody_says_else(
+    verdicts: list[str], agrees: bool, disagrees: bool
+) -> None:
+    moment = Moment("now", tuple(row(verdict=word) for word in verdicts))
+    assert (moment.agrees, moment.disagrees) == (agrees, disagrees)
 
 
 def test_everything_must_agree() -> None:
@@ -171,6 +176,14 @@ def test_everything_must_agree() -> None:
     assert verification(moments=(good, good)).agrees
     assert not verification(moments=(good, bad)).agrees
     assert not verification(moments=(good,), runs=(run(), run(diverged_at=4))).agrees
+
+
+def test_one_moment_or_run_is_enough_to_disagree() -> None:
+    good, bad, unsure = (Moment(word, (row(verdict=word),)) for word in ("agrees", "disagrees", "undecided"))
+    assert not verification(moments=(good, unsure)).disagrees
+    assert not verification(moments=(good, unsure)).agrees
+    assert verification(moments=(unsure, bad)).disagrees
+    assert verification(moments=(good,), runs=(run(), run(diverged_at=4))).disagrees
 
 
 # ----------------------------------------------------------------------------------------------------------------- json
