@@ -148,6 +148,10 @@ def _sum(operation: Any) -> Callable[[Range], Range]:
     return rule
 
 
+def _moves(operation: Any) -> Callable[..., Range]:
+    return lambda z, *rest: Range(operation(z.middle, *rest), operation(z.radius, *rest))
+
+
 def _join(*blocks: Range) -> Range:
     return Range(arrays.join(*(b.middle for b in blocks)), arrays.join(*(b.radius for b in blocks)))
 
@@ -170,9 +174,9 @@ Range.rules = {
     arrays.sech_squared: _sech_squared,
     arrays.log_softmax: _log_softmax,
     arrays.within: _within,
-    arrays.transpose: lambda z: Range(z.middle.T, z.radius.T),
     arrays.join: _join,
     arrays.split: _split,
     **{f: _rising(f) for f in (np.exp, np.expm1, np.log, np.sqrt, np.tanh, arrays.expit, arrays.softplus)},
     **{f: _sum(f) for f in (arrays.total, arrays.row_sums, arrays.column_sums)},
+    **{f: _moves(f) for f in (arrays.transpose, arrays.reshape)},
 }

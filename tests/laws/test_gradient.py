@@ -47,7 +47,7 @@ def steepest(network: Network, w: FloatArray, g: FloatArray, error: FloatArray, 
 
 @pytest.mark.parametrize("loss", losses.ALL)
 @pytest.mark.parametrize("activation", activations.ALL)
-@examples(0.1)
+@examples(0.15)
 @given(data=st.data())
 def test_each_partial_derivative_isolates_one_variable(
     activation: type[activations.Activation], loss: type[losses.Loss], data: st.DataObject
@@ -61,7 +61,7 @@ def test_each_partial_derivative_isolates_one_variable(
 
 @pytest.mark.parametrize("loss", losses.ALL)
 @pytest.mark.parametrize("activation", activations.ALL)
-@examples(0.1)
+@examples(0.15)
 @given(data=st.data())
 def test_no_slope_exceeds_the_length_of_the_gradient_and_along_it_is_that(
     activation: type[activations.Activation], loss: type[losses.Loss], data: st.DataObject
