@@ -24,6 +24,9 @@ Kind: TypeAlias = Literal["classes", "numbers"]
 _KINDS = ("classes", "numbers")
 _SEPARATORS = ",;\t"
 
+FEW = 10
+"""A target with at most so many different values, all whole numbers, may be meant as classes."""
+
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +47,8 @@ class Dataset:
         One for each class; None if the targets are numbers.
     provenance
         Where the data are from.
+    remarks
+        What may be wrong with the data, though they can be used: sentences without their full stop.
     """
 
     name: str
@@ -52,6 +57,7 @@ class Dataset:
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...] | None
     provenance: str
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("x", "y"):
@@ -157,13 +163,16 @@ def load_csv(path: str | os.PathLike[str], target: str | int, kind: Kind | None 
     Returns
     -------
     Dataset
-        Classes are numbered from 0 in the order of their names, or of their values where all names are numbers.
+        Classes are numbered from 0 in the order of their names, or of their values where all names are numbers. Its
+        remarks name features that are constant, a target whose numbers may be classes, and one whose classes all
+        occur once.
 
     Raises
     ------
     DataError
         If the file cannot be read, is no table, has a cell that is no finite number where one is needed (the message
-        names the line and the column), has no such column, fewer than two samples, or targets that are all alike.
+        names the line and the column), has no such column, fewer than two samples, features that are all constant,
+        or targets that are all alike.
     SettingError
         If the kind is unknown.
     """
@@ -178,13 +187,17 @@ def load_csv(path: str | os.PathLike[str], target: str | int, kind: Kind | None 
         for line, row in rows
     ]
     y, class_names = _targets(where, header[k], labels, kind)
+    x, names = np.array(features, dtype=np.float64), (*header[:k], *header[k + 1 :])
+    remarks = _about_features(where, names, x)
+    remarks += _about_classes(header[k], y) if class_names else _about_numbers(header[k], y) if kind is None else ()
     return Dataset(
         name=Path(where).stem,
-        x=np.array(features, dtype=np.float64),
+        x=x,
         y=y,
-        feature_names=(*header[:k], *header[k + 1 :]),
+        feature_names=names,
         class_names=class_names,
         provenance=where,
+        remarks=remarks,
     )
 
 
@@ -226,13 +239,13 @@ def _table(where: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     for number, row in rows[1:]:
         if len(row) != len(header):
             raise DataError(
-                f"{where}, line {number}, has {len(row)} cells, expected {len(header)}",
+                f"{where}, line {number}, has {len(row)} cell{'s' * (len(row) > 1)}, expected {len(header)}",
                 "every row has one cell for each column of the header",
-                "Correct the line, and quote cells that contain the separator",
+                "Correct the line, quote cells that contain the separator, and write decimal points, not commas",
             )
     if len(rows) < 3:
         raise DataError(
-            f"{where} has {len(rows) - 1} samples below its header",
+            f"{where} has {'one sample' if len(rows) == 2 else 'no samples'} below its header",
             "training needs at least two",
             "Pass a table of two samples or more",
         )
@@ -297,12 +310,18 @@ def _parsed(cell: str) -> float | None:
         return None
 
 
+def _has_decimal_comma(cell: str) -> bool:
+    return cell.count(",") == 1 and _is_number(cell.replace(",", "."))
+
+
 def _number(where: str, line: int, column: str, cell: str) -> float:
     value = _parsed(cell)
     if value is None or not math.isfinite(value):
         given = f"{where}, line {line}, column {column!r}, holds {cell!r}"
         if not cell:
             raise DataError(given, "the value is missing", "Fill it in, or remove the line or the column")
+        if _has_decimal_comma(cell):
+            raise DataError(given, "it has a decimal comma", "Write all numbers with a decimal point")
         if value is None:
             raise DataError(given, "it is not a number", "Correct it, or remove the column, or encode it as numbers")
         raise DataError(given, "it is not a finite number", "Correct it, or remove the line")
@@ -313,6 +332,8 @@ def _targets(
     where: str, column: str, labels: list[tuple[int, str]], kind: Kind | None
 ) -> tuple[FloatArray | IntArray, tuple[str, ...] | None]:
     numeric = [_is_number(cell) for _, cell in labels]
+    if kind is None and all(_is_number(cell) or _has_decimal_comma(cell) for _, cell in labels):
+        kind = "numbers"  # of which those with a comma are refused below
     if kind is None and any(numeric) and not all(numeric):
         line, cell = labels[numeric.index(False)]
         raise DataError(
@@ -320,7 +341,7 @@ def _targets(
             "other cells of the target column are numbers, so that it is not clear whether it holds classes",
             "Correct it, or pass the kind 'classes'",
         )
-    if kind == "numbers" or (kind is None and all(numeric)):
+    if kind == "numbers":
         numbers = np.array([_number(where, line, column, cell) for line, cell in labels])
         _require_different(where, column, numbers.min() != numbers.max(), labels[0][1])
         return numbers, None
@@ -333,6 +354,38 @@ def _targets(
     _require_different(where, column, len(names) > 1, labels[0][1])
     place = {name: c for c, name in enumerate(names)}
     return np.array([place[cell] for _, cell in labels], dtype=np.int64), tuple(names)
+
+
+def _about_features(where: str, names: tuple[str, ...], x: FloatArray) -> tuple[str, ...]:
+    constant = [name for name, column in zip(names, x.T, strict=True) if column.min() == column.max()]
+    if len(constant) == len(names):
+        raise DataError(
+            f"{where} has the same features in every row",
+            "what does not differ tells no samples apart, so that there is nothing to learn",
+            "Pass a table with at least one feature that varies",
+        )
+    return tuple(f"the feature {name!r} is the same in every row, and tells no samples apart" for name in constant)
+
+
+def _about_classes(column: str, y: FloatArray | IntArray) -> tuple[str, ...]:
+    if len(np.unique(y)) < len(y):
+        return ()
+    return (
+        f"every class of the target {column!r} occurs once: it looks like an identifier, from which nothing is learnt "
+        "about new samples",
+    )
+
+
+def _about_numbers(column: str, y: FloatArray | IntArray) -> tuple[str, ...]:
+    values = np.unique(y)
+    # numbers that count something often are few and whole too, but then most samples have a value of their own
+    if len(values) > min(FEW, len(y) / 2) or (values != np.round(values)).any():
+        return ()
+    *first, last = (f"{value:g}" for value in values)
+    listed = f"{', '.join(first)} and {last}"
+    return (
+        f"the target {column!r} has only the {len(values)} values {listed}; if these are classes, pass --kind classes",
+    )
 
 
 def _require_different(where: str, column: str, different: bool, value: str) -> None:

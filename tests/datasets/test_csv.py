@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from refnn import DataError, RefnnError, SettingError
-from refnn.datasets import Dataset, load_csv
+from refnn.datasets import Dataset, iris, load_csv
 
 SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -114,7 +114,7 @@ names = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1,
 
 @given(
     rows=st.lists(st.tuples(finite, finite, finite), min_size=2, max_size=9).filter(
-        lambda r: len({c for *_, c in r}) > 1
+        lambda r: len({c for *_, c in r}) > 1 and len({(a, b) for a, b, _ in r}) > 1
     ),
     header=st.lists(names, min_size=3, max_size=3, unique=True).filter(lambda h: any(c.isalpha() for c in h[0])),
 )
@@ -148,9 +148,9 @@ def test_every_table_that_python_writes_is_read_to_the_last_digit(
         ("y,a,y\n1,2,3\n3,4,5\n", ["two columns are called 'y'"]),
         ("y\n1\n2\n", ["one column", "'y'"]),
         ("a,y\n1,2\n3,4,5\n6,7\n", ["line 3", "has 3 cells, expected 2"]),
-        ("a,y\n1,2\n3\n", ["line 3", "has 1 cells, expected 2"]),
-        ("a,y\n", ["0 samples", "at least two"]),
-        ("a,y\n1,2\n", ["1 samples", "at least two"]),
+        ("a,y\n1,2\n3\n", ["line 3", "has 1 cell, expected 2"]),
+        ("a,y\n", ["no samples", "at least two"]),
+        ("a,y\n1,2\n", ["one sample below", "at least two"]),
         ("a,y\n1,2\nred,4\n", ["line 3", "column 'a'", "'red'", "not a number"]),
         ("a,y\n1,2\n1_000,4\n", ["line 3", "column 'a'", "'1_000'", "not a number"]),
         ("a,y\n1,2\n,4\n", ["line 3", "column 'a'", "missing"]),
@@ -163,6 +163,11 @@ def test_every_table_that_python_writes_is_read_to_the_last_digit(
         ("a,y\n1,2.0\n3,2.0\n", ["column 'y'", "'2.0' in every row"]),
         ('a,y\n1,"2\n3,4\n', ["line 3", "not a line of a CSV file"]),
         ('a,y\n1,"2"x\n3,4\n', ["line 2", "not a line of a CSV file"]),
+        ("a;b;y\n1,5;2;red\n2;3;blue\n", ["line 2", "column 'a'", "'1,5'", "decimal comma", "decimal point"]),
+        ("a;y\n1;2\n3;4,5\n", ["line 3", "column 'y'", "'4,5'", "decimal comma"]),
+        ("a;y\n1;2,25\n3;4,5\n", ["line 2", "column 'y'", "'2,25'", "decimal comma"]),
+        ("a,y\n1,5,2\n3,4,7\n", ["line 2", "has 3 cells", "decimal points"]),
+        ("a,b,y\n7,1,red\n7,1,blue\n7,1,red\n", ["the same features in every row", "nothing to learn"]),
         (b"a,y\n1,\xff\n3,4\n", ["0xff", "position 6", "UTF-8"]),
         ("a,y\n1,2\n3,4\n".encode("utf-16"), ["0xff", "position 0", "UTF-8"]),
     ],
@@ -172,6 +177,66 @@ def test_bad_tables_are_refused_with_the_place(tmp_path: Path, content: str | by
     assert "table.csv" in message
     for part in parts:
         assert part in message
+
+
+def test_a_decimal_comma_in_a_class_is_a_part_of_its_name(tmp_path: Path) -> None:
+    data = load(tmp_path, "a;y\n1;1,5\n2;2,5\n3;1,5\n", kind="classes")
+    assert data.class_names == ("1,5", "2,5")
+
+
+# -------------------------------------------------------------------------------------------------- what is remarked on
+
+
+def test_few_whole_numbers_are_taken_as_numbers_with_the_remark_that_they_may_be_classes(tmp_path: Path) -> None:
+    data = load(tmp_path, "a,y\n1,0\n2,1\n3,0\n4,1\n")
+    assert data.kind == "numbers"
+    assert data.remarks == (
+        "the target 'y' has only the 2 values 0 and 1; if these are classes, pass --kind classes",
+    )
+    assert data.standardised().remarks == data.remarks
+    (remark,) = load(tmp_path, "a,y\n" + "1,-1\n2,5\n3,2\n" * 2).remarks
+    assert "the 3 values -1, 2 and 5;" in remark
+
+
+@pytest.mark.parametrize(
+    ("targets", "remarks"),
+    [
+        (["0", "1"], 1),
+        ([str(k) for k in range(10)], 1),
+        ([str(k) for k in range(11)], 0),
+        (["0", "1.5"], 0),
+    ],
+)
+def test_that_remark_is_made_on_two_to_ten_whole_numbers(tmp_path: Path, targets: list[str], remarks: int) -> None:
+    rows = [f"{k},{target}" for k, target in enumerate(targets * 2)]
+    assert len(load(tmp_path, "\n".join(["a,y", *rows])).remarks) == remarks
+
+
+def test_that_remark_is_not_made_where_most_samples_have_their_own_value_or_the_kind_is_given(tmp_path: Path) -> None:
+    assert load(tmp_path, "a,y\n1,0\n2,1\n3,0\n").remarks == ()
+    for kind in ("numbers", "classes"):
+        assert load(tmp_path, "a,y\n1,0\n2,1\n3,0\n4,1\n", kind=kind).remarks == ()
+
+
+def test_constant_features_are_named(tmp_path: Path) -> None:
+    data = load(tmp_path, "a,b,c,y\n1,7,2,0.5\n3,7,2,1\n4,7,2,2.5\n")
+    assert data.remarks == (
+        "the feature 'b' is the same in every row, and tells no samples apart",
+        "the feature 'c' is the same in every row, and tells no samples apart",
+    )
+
+
+def test_classes_that_all_occur_once_look_like_an_identifier(tmp_path: Path) -> None:
+    (remark,) = load(tmp_path, "a,y\n1,anna\n2,bert\n3,carl\n").remarks
+    assert remark.startswith("every class of the target 'y' occurs once: it looks like an identifier")
+    assert load(tmp_path, "a,y\n1,anna\n2,bert\n3,anna\n").remarks == ()
+
+
+def test_the_irises_give_no_cause_for_remarks() -> None:
+    assert iris().remarks == ()
+
+
+# --------------------------------------------------------------------------------------------------------- columns, kinds
 
 
 def test_a_column_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
