@@ -230,7 +230,7 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     label_smoothing: float = 0
-    class_weights: tuple[float, ...] | None = None
+    class_weights: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         Loss.__post_init__(self)

@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise, starmap
 from typing import Any, Generic, NamedTuple, TypeVar, final, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from refnn.arguments import format_of, vector, vector_and_rows
 from refnn.arrays import A, Arithmetic, FloatArray, join, split
@@ -45,7 +45,7 @@ class Evaluation(NamedTuple, Generic[V, S]):
 
 
 @final
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Network:
     """A feed-forward network with its loss, as a function of one vector of all parameters.
 
@@ -95,8 +95,8 @@ class Network:
     inputs: int | None = field(compare=False)
     outputs: int | None = field(compare=False)
     size: int = field(compare=False)
-    _places: tuple[tuple[slice, tuple[int, ...]], ...] = field(repr=False, compare=False)
-    _of_layer: tuple[slice, ...] = field(repr=False, compare=False)
+    _places: tuple[tuple[slice, tuple[int, ...]], ...] = field(compare=False)
+    _of_layer: tuple[slice, ...] = field(compare=False)
 
     def __init__(self, *layers: Layer, loss: Loss) -> None:
         for k, layer in enumerate(layers):
@@ -130,6 +130,10 @@ class Network:
         object.__setattr__(self, "size", ends[-1])
         object.__setattr__(self, "_places", tuple(zip(starmap(slice, pairwise(ends)), shapes, strict=True)))
         object.__setattr__(self, "_of_layer", tuple(starmap(slice, pairwise(counts))))
+
+    def __repr__(self) -> str:
+        """As it is made."""
+        return f"Network({', '.join(map(repr, self.layers))}, loss={self.loss_function!r})"
 
     # ---------------------------------------------------------------------------------- the program, in any arithmetic
 
@@ -353,6 +357,14 @@ class Network:
                 )
         return join(np.zeros(0, dtype), *(real_array(n, a, dtype) for n, a in zip(names, arrays, strict=True)))
 
+    @overload
+    def initial_parameters(
+        self, *, rng: RandomState | None, initializer: Initializer = glorot
+    ) -> NDArray[np.float64]: ...
+    @overload
+    def initial_parameters(
+        self, *, rng: RandomState | None, initializer: Initializer = glorot, dtype: DTypeLike
+    ) -> FloatArray: ...
     def initial_parameters(
         self, *, rng: RandomState | None, initializer: Initializer = glorot, dtype: DTypeLike = np.float64
     ) -> FloatArray:

@@ -188,6 +188,7 @@ def networks(
     layers: Sequence[Affine] = (Dense,),
     activations: Sequence[type[Activation] | Activation] = ACTIVATIONS,
     losses: Sequence[type[Loss] | Loss] = LOSSES,
+    last: SearchStrategy[bool] = st.booleans(),  # noqa: B008 - likewise
     inputs: int | None = None,
     outputs: int | None = None,
 ) -> Network:
@@ -202,7 +203,11 @@ def networks(
     layers
         From what affine layers are chosen: `refnn.Dense`, or functions of (inputs, outputs) that make your own.
     activations, losses
-        From what these are chosen: instances, taken as they are, or classes, whose settings vary.
+        From what these are chosen: instances, taken as they are, or classes, whose settings vary (for a loss, also
+        its reduction and scale).
+    last
+        Whether an activation follows the last affine layer too; ``st.just(False)`` for networks whose outputs are
+        weighted sums, as those of most libraries are.
     inputs, outputs
         The first and the last width, if they are given.
 
@@ -228,7 +233,7 @@ def networks(
     stack: list[Layer] = [] if affine else [draw(activation)]
     for k in range(affine):
         stack.append(draw(st.sampled_from(layers))(width[k], width[k + 1]))
-        if k + 1 < affine or draw(st.booleans()):
+        if k + 1 < affine or draw(last):
             stack.append(draw(activation))
     loss = draw(st.sampled_from(losses).flatmap(lambda kind: _losses(kind, width.get(affine))))
     return Network(*stack, loss=loss)

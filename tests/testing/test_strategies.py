@@ -356,3 +356,8 @@ def test_without_hypothesis_the_error_names_the_extra() -> None:
     assert "MissingExtraError: hypothesis is not installed: refnn.testing needs it." in run.stderr
     assert "pip install hypothesis" in run.stderr
     assert refnn.MissingExtraError.__mro__.index(ImportError) > 0
+
+
+def test_the_last_layer_may_be_affine_always() -> None:
+    assert all(isinstance(network.layers[-1], Dense) for network in sample(networks(last=st.just(False))))
+    assert not any(isinstance(network.layers[-1], Dense) for network in sample(networks(last=st.just(True))))
