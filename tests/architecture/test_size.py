@@ -9,7 +9,7 @@ import tokenize
 from tests.project import PACKAGE
 
 READ_IN_ONE_SITTING = ("arrays", "activations", "losses", "layers", "network", "descent")
-LINES = 920
+LINES = 950
 
 
 def lines_of_code(text: str) -> int:
