@@ -94,8 +94,7 @@ def fit(
         Stop once that loss has not reached a new minimum for so many epochs.
     progress
         A function of the epoch just done, the number of epochs (if training stops here, that epoch) and the loss, or
-        None. The default shows them on
-        standard error if that is a terminal.
+        None. The default shows them on standard error if that is a terminal.
 
     Returns
     -------
