@@ -377,7 +377,7 @@ def test_classes_may_be_any_integers(dtype: type[np.integer[Any]]) -> None:
 def test_class_weights_may_come_as_an_array() -> None:
     loss = SoftmaxCrossEntropy(class_weights=np.array([1.0, 2.0]))  # type: ignore[arg-type]
     assert loss == SoftmaxCrossEntropy(class_weights=(1.0, 2.0))
-    assert hash(loss) == hash(SoftmaxCrossEntropy(class_weights=[1.0, 2.0]))  # type: ignore[arg-type]
+    assert hash(loss) == hash(SoftmaxCrossEntropy(class_weights=[1.0, 2.0]))
 
 
 def test_one_output_may_come_without_a_column() -> None:
