@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import refnn
-from refnn.checks import count, extra
+from refnn.checks import count, extra, positive
 from refnn.errors import DivergenceError, RefnnError
 
 if TYPE_CHECKING:
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 AGREES, DISAGREES, BAD_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 4, 130
+
+LINES = 20
+"""Training tells its loss so often, however many epochs it has, and after the first epoch."""
+
+WORTH_TELLING = 5
+"""After the first epoch, the seconds that the others will take are told if they are as many."""
 
 VERIFY_HELP = """\
 Train a network on real data by all three variants of gradient descent (full batch, single sample, mini-batch), from
@@ -70,10 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments
         The words after ``refnn``; those of the process if not given.
     """
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if options.command is None:
-        parser.print_help(sys.stderr)
+        options.parser.print_help(sys.stderr)
         return BAD_INPUT
     try:
         return int(options.command(options))
@@ -109,13 +116,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Begin with: refnn verify",
     )
     parser.add_argument("--version", action="version", version=f"refnn {refnn.__version__}")
-    parser.set_defaults(command=None)
+    parser.set_defaults(command=None, parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     verify = _command(commands, "verify", "train on real data and check every gradient", VERIFY_HELP, VERIFY_EXAMPLES)
     verify.add_argument(
         "--report", metavar="DIR", default="refnn-report", help="the folder to write (default: %(default)s)"
     )
-    verify.set_defaults(command=lambda options: _verify(options, verify))
+    verify.set_defaults(command=_verify, parser=verify)
     train = _command(commands, "train", "train and save the weights", TRAIN_HELP, TRAIN_EXAMPLES)
     train.add_argument(
         "--variant",
@@ -128,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         "--patience", type=int, metavar="EPOCHS", help="stop once the loss has reached no new minimum for so long"
     )
     train.add_argument("--save", metavar="FILE", help="write the weights to this .npz file")
-    train.set_defaults(command=lambda options: _train(options, train))
+    train.set_defaults(command=_train, parser=train)
     return parser
 
 
@@ -143,7 +150,7 @@ def _command(commands: Any, name: str, summary: str, description: str, examples:
     )
     data = parser.add_argument_group("data")
     data.add_argument("--data", metavar="FILE", help="a CSV file with a header row; all its columns are used")
-    data.add_argument("--target", metavar="COLUMN", help="the column to predict: its name, or its position from 0")
+    data.add_argument("--target", metavar="COLUMN", help="the column to predict: its name, or its position from 0 (-1: the last)")
     data.add_argument(
         "--kind",
         choices=("classes", "numbers"),
@@ -177,16 +184,20 @@ def _activations() -> dict[str, Callable[[], Any]]:
     return {activation.__name__.lower(): activation for activation in refnn.activations.ALL}
 
 
-def _data(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Dataset:
+def _data(options: argparse.Namespace) -> Dataset:
+    """The data; what is to be remarked on them is said on standard error before they are used."""
     from refnn import datasets
 
     if options.data is None:
         if options.target is not None or options.kind is not None:
-            parser.error("--target and --kind describe a file: pass --data FILE too")
+            options.parser.error("--target and --kind describe a file: pass --data FILE too")
         return datasets.iris()
     if options.target is None:
-        parser.error("--target is needed with --data: the name of the column to predict")
-    return datasets.load_csv(options.data, options.target, options.kind)
+        options.parser.error("--target is needed with --data: the name of the column to predict")
+    data = datasets.load_csv(options.data, options.target, options.kind)
+    for remark in data.remarks:
+        _complain(f"note: {remark}")
+    return data
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -205,14 +216,14 @@ def _settings(options: argparse.Namespace) -> Settings:
 # -------------------------------------------------------------------------------------------------------------- verify
 
 
-def _verify(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+def _verify(options: argparse.Namespace) -> int:
     for package in ("rich", "matplotlib"):
         extra(package, "report", "refnn verify")
     from refnn.report import folder
     from refnn.report.verification import verify
 
     folder.check_folder(options.report)
-    settings, data = _settings(options), _data(options, parser)
+    settings, data = _settings(options), _data(options)
     with _progress(shown=not options.quiet) as narrator:
         verification = verify(data, settings, narrator)
         narrator("plots", 0)
@@ -253,7 +264,7 @@ def _print_verification(verification: Verification, *, tables: bool) -> None:
 
 def _drawn(console: Console, table: Table) -> str:
     with console.capture() as capture:
-        console.print(table)
+        console.print(table, crop=False)
     return capture.get()
 
 
@@ -263,12 +274,12 @@ def _hanging(text: str, width: int) -> str:
 
 @contextlib.contextmanager
 def _progress(*, shown: bool) -> Iterator[Narrator]:
-    """A narrator that shows a bar for each part of the work on standard error, if that is a terminal."""
+    """A narrator that shows, on standard error if that is a terminal, a bar for each part, its time and that left."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("left:"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as progress:
         tasks: dict[str, TaskID] = {}
 
@@ -283,7 +294,7 @@ def _progress(*, shown: bool) -> Iterator[Narrator]:
 # --------------------------------------------------------------------------------------------------------------- train
 
 
-def _train(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+def _train(options: argparse.Namespace) -> int:
     from refnn import storage
     from refnn.report.measure import accuracy
     from refnn.report.verification import jsonable, network_for
@@ -294,16 +305,22 @@ def _train(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         storage.check_destination(options.save)
     if options.patience is not None:
         count("patience", options.patience)
-    raw = _data(options, parser)
+    if options.stop_below is not None:
+        positive("stop_below", options.stop_below)  # no loss of this command is ever negative
+    raw = _data(options)
     data = raw.standardised()
     network = network_for(data, settings)
     variants = dict(zip(("full", "single", "mini"), settings.variants().values(), strict=True))
 
-    def progress(epoch: int, epochs: int, loss: float) -> None:
-        if not (options.quiet or options.json):
-            _say(f"epoch {epoch}/{epochs}  loss {loss:.6g}")
-
     begin = time.perf_counter()
+
+    def progress(epoch: int, epochs: int, loss: float) -> None:
+        lines = LINES * epoch // epochs - LINES * (epoch - 1) // epochs  # due since the epoch before
+        if not (options.quiet or options.json) and (lines or epoch == 1):
+            seconds = (epochs - 1) * (time.perf_counter() - begin)
+            left = f"  (about {seconds:.0f} s for the others)" if epoch == 1 and seconds >= WORTH_TELLING else ""
+            _say(f"epoch {epoch}/{epochs}  loss {loss:.6g}{left}")
+
     try:
         history = fit(
             network,
@@ -320,7 +337,7 @@ def _train(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         )
     except DivergenceError as error:
         steps = error.history.steps if isinstance(error.history, History) else 0
-        _complain(f"training diverged after {steps} steps; nothing was saved. DivergenceError: {error}")
+        _complain(f"training diverged after {_steps(steps)}; nothing was saved. DivergenceError: {error}")
         return DISAGREES
     outcome = {
         "format": "refnn training",
@@ -369,6 +386,10 @@ def _save(path: str, network: Network, w: refnn.arrays.FloatArray, raw: Dataset,
     )
 
 
+def _steps(number: int) -> str:
+    return f"{number} step" if number == 1 else f"{number} steps"
+
+
 def _summary(outcome: dict[str, Any]) -> str:
     why = {
         "epochs": "All epochs done",
@@ -378,7 +399,7 @@ def _summary(outcome: dict[str, Any]) -> str:
     }[outcome["stopped"]]
     share = "" if outcome["accuracy"] is None else f", accuracy {100 * outcome['accuracy']:.1f} %"
     saved = "" if outcome["saved"] is None else f" Saved to {outcome['saved']}."
-    return f"{why} after {outcome['steps']} steps: loss {outcome['losses'][-1]:.6g}{share}.{saved}"
+    return f"{why} after {_steps(outcome['steps'])}: loss {outcome['losses'][-1]:.6g}{share}.{saved}"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,17 @@ from typing import Any
 
 from refnn.errors import DataError
 from refnn.report import plots
-from refnn.report.tables import BOUND, NOISE, blind_spots, notes, training_grid, verdict, witness_grid, witness_title
+from refnn.report.tables import (
+    BOUND,
+    NOISE,
+    blind_spots,
+    notes,
+    training_grid,
+    training_title,
+    verdict,
+    witness_grid,
+    witness_title,
+)
 from refnn.report.verification import Verification
 
 __all__ = ["check_folder", "write"]
@@ -28,9 +38,8 @@ What to look for: the full batch is stable and slow, the single sample fast for 
 mini-batch between."""
 RATES = """\
 Full-batch training from the same parameters with learning rates from 0.001 to 1000. Right is the one that ended lowest;
-too low, the largest below it that made less than a tenth of its progress; too high, the smallest above it that diverged
-or ended above the start (or else the largest). What grows to more than a hundred times the loss at the start leaves the
-picture."""
+too low, the lowest tried, if it made less than half of that progress; too high, the smallest above the right one that
+diverged or ended above the start. What grows to more than a hundred times the loss at the start leaves the picture."""
 PATHS = """\
 The loss over all samples on the plane that is closest to all paths (their first two principal directions), and the
 paths projected onto it."""
@@ -176,17 +185,15 @@ def _pictures(folder: Path, verification: Verification) -> list[tuple[str, str]]
 
 
 def _facts(verification: Verification) -> list[tuple[str, str]]:
-    data, settings = verification.data, verification.settings
+    data = verification.data
     targets = "numbers" if data.class_names is None else f"classes {', '.join(data.class_names)}"
     return [
         ("data", f"{data.name}: {len(data.x)} samples of {', '.join(data.feature_names)}; {targets}; standardised"),
+        *(("remark", remark) for remark in data.remarks),
         ("from", data.provenance),
         ("network", "; ".join(str(layer) for layer in verification.network.layers)),
         ("loss", str(verification.network.loss_function)),
-        (
-            "training",
-            f"{settings.epochs} epochs at learning rate {settings.learning_rate:g}, from seed {settings.seed}",
-        ),
+        ("seed", str(verification.settings.seed)),
     ]
 
 
@@ -201,7 +208,7 @@ def _markdown(verification: Verification, pictures: list[tuple[str, str]]) -> st
         "What each witness compared, and cannot see:",
         _bullets(blind_spots(verification.moments)),
         _bullets(notes(verification.moments)),
-        "## Training",
+        f"## {training_title(verification)}",
         training_grid(verification).markdown(),
         *(f"![{_title(name)}]({name})\n\n{caption}" for name, caption in pictures),
         "The numbers are in [report.json](report.json).",
@@ -227,7 +234,7 @@ def _html(verification: Verification, pictures: list[tuple[str, str]]) -> str:
         f"<p>{html.escape(BOUND)}</p>\n"
         f"<p>What each witness compared, and cannot see:</p>{_definitions(blind_spots(verification.moments))}\n"
         f"{_definitions(notes(verification.moments))}\n"
-        f"<h2>Training</h2>{training_grid(verification).html()}\n{figures}\n"
+        f"<h2>{training_title(verification)}</h2>{training_grid(verification).html()}\n{figures}\n"
         '<p>The numbers are in <a href="report.json">report.json</a>.</p></body></html>\n'
     )
 

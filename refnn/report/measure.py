@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -158,6 +159,9 @@ def record(
                 progress(taken / total)
     except DivergenceError as error:
         diverged_at = taken if error.step is None else error.step
+    if diverged_at is not None and taken / per_epoch > points[-1][0]:
+        with contextlib.suppress(DivergenceError):  # that loss may be what left the range
+            points.append((taken / per_epoch, seconds, network.loss(w, x, y), w))
     at, clock, losses, path = zip(*points, strict=True)
     return Run(
         variant,
@@ -210,9 +214,8 @@ class Sweep:
     diverged_at
         For each rate, the step at which training diverged, or None.
     low, right, high
-        The positions of three rates: `right` reached the smallest loss; `low` is the largest rate below it that made
-        less than a tenth of that progress (or the smallest rate); `high` the smallest rate above it that diverged or
-        ended above the loss at the start (or the largest rate).
+        The positions of three rates: `low` is the smallest, `right` reached the smallest loss, and `high` is the
+        smallest above it that diverged or ended above the loss at the start (or the largest of all).
     """
 
     rates: FloatArray
@@ -221,6 +224,18 @@ class Sweep:
     low: int
     right: int
     high: int
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """What to call the three rates: too low is what made less than half of the progress of the right one."""
+        start, ends = float(self.curves[0][0]), self.final_losses
+        progress = start - ends[self.right]
+        too_low = progress > 0 and start - ends[self.low] < progress / 2
+        return (
+            "too low" if too_low else "lowest tried",
+            "right" if progress > 0 else "best tried",
+            "too high" if ends[self.high] > start else "highest tried",
+        )
 
     @property
     def final_losses(self) -> FloatArray:
@@ -265,14 +280,12 @@ def sweep_rates(
 
 
 def choose_rates(curves: Sequence[FloatArray], diverged_at: Sequence[int | None]) -> tuple[int, int, int]:
-    """The positions of a rate that is too low, of the right one and of one that is too high; see `Sweep`."""
+    """The positions of the lowest rate, of the right one and of one that is too high; see `Sweep`."""
     ends = [float(c[-1]) if at is None else math.inf for c, at in zip(curves, diverged_at, strict=True)]
     start = float(curves[0][0])
     right = int(np.argmin(ends))
-    gain = start - ends[right]
-    low = max((k for k in range(right) if start - ends[k] < gain / 10), default=0)
     high = min((k for k in range(right + 1, len(ends)) if ends[k] > start), default=len(ends) - 1)
-    return low, right, high
+    return 0, right, high
 
 
 # --------------------------------------------------------------------------------------------------- the loss surface

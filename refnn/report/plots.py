@@ -29,7 +29,7 @@ GREY = "#666666"
 COLOURS = ("#0072B2", "#D55E00", "#009E73")  # of the three variants: blue, vermilion, bluish green
 WIDTHS = (3.2, 1.3, 1.3)  # the first run is drawn widest, so that a run on top of it does not hide it
 MARKERS = ("o", "s", "^")
-RATES = (("too low", "#CC79A7", "o", "-."), ("right", "#000000", "s", "-"), ("too high", "#E69F00", "^", "--"))
+RATES = (("#CC79A7", "o", "-."), ("#000000", "s", "-"), ("#E69F00", "^", "--"))  # too low, right, too high
 SETTINGS: Any = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -42,8 +42,12 @@ SETTINGS: Any = {
 }
 
 
+LOWEST, HIGHEST = 1e-100, 1e200
+"""Losses are drawn between these: matplotlib's ticks reach beyond the axis, and have to stay in the range of floats."""
+
+
 def window(losses: FloatArray, start: float) -> tuple[float, float]:
-    """The range of losses that a picture shows: all that are positive, up to a hundred times the loss at the start.
+    """The range of losses that a picture shows: all that are positive, up to fifty times the loss at the start.
 
     Parameters
     ----------
@@ -55,8 +59,13 @@ def window(losses: FloatArray, start: float) -> tuple[float, float]:
     positive = losses[(losses > 0) & np.isfinite(losses)]
     if len(positive) == 0:
         return 0.5, 1.0
-    low = float(positive.min())
-    return low, min(float(positive.max()), 100 * max(start, low))
+    low = max(float(positive.min()), LOWEST)
+    return low, max(low, min(float(positive.max()), 50 * max(start, low)))
+
+
+def _edges(shown: tuple[float, float]) -> tuple[float, float]:
+    """The ends of the axis: twice as far as what it shows."""
+    return shown[0] / 2, shown[1] * 2
 
 
 @contextmanager
@@ -74,6 +83,8 @@ def _drawing(panels: int, width: float, height: float) -> Iterator[tuple[Figure,
 def loss_curves(runs: Sequence[Run], loss: str = "loss") -> Figure:
     """The loss over all samples of each run, against epochs and against seconds, with the batch losses as dots.
 
+    A run that diverged ends with a cross. If no run came below its start, the picture shows how far they went.
+
     Parameters
     ----------
     runs
@@ -88,19 +99,24 @@ def loss_curves(runs: Sequence[Run], loss: str = "loss") -> Figure:
     """
     with _drawing(2, 10, 4.6) as (figure, panels):
         axes = {"epochs": panels[0], "seconds": panels[1]}
-        shown = window(np.concatenate([run.losses for run in runs]), float(runs[0].losses[0]))
+        start = float(runs[0].losses[0])
+        every = np.concatenate([run.losses for run in runs])
+        none_fell = all(run.diverged_at is not None or run.final_loss > start for run in runs)
+        shown = window(every, min(float(every.max()), HIGHEST) if none_fell else start)
         for run, colour, width in zip(runs, COLOURS, WIDTHS, strict=False):
             times = {"epochs": run.epochs, "seconds": run.seconds}
             dots, line = _within(run.batch_losses[1:], shown), _within(run.losses[1:], shown)
             for name, ax in axes.items():
                 t = times[name][1:]
                 ax.plot(t[: len(dots)], dots, ".", color=colour, ms=4, mew=0, alpha=0.4)
-                ax.plot(t, line, color=colour, lw=width, label=f"{run.variant} (noise {run.noise:.2g})")
+                ax.plot(t, line, color=colour, lw=width, label=_label(run))
+                if run.diverged_at is not None:
+                    _cross(ax, float(times[name][-1]), min(run.final_loss, _edges(shown)[1]), colour)
         for name, ax in axes.items():
             ax.set_xscale("log")
             ax.set_xlabel({"epochs": "epochs (passes over all samples)", "seconds": "seconds of training"}[name])
             _loss_axis(ax, shown)
-            _start(ax, float(runs[0].losses[0]))
+            _start(ax, start)
         panels[0].set_ylabel(loss)
         panels[0].set_title("Against the samples seen")
         panels[1].set_title("Against the time spent")
@@ -108,6 +124,18 @@ def loss_curves(runs: Sequence[Run], loss: str = "loss") -> Figure:
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
         figure.suptitle("Loss over all samples (lines), and of the batch that each step sees (dots)", x=0.01, ha="left")
         return figure
+
+
+def _label(run: Run) -> str:
+    if run.diverged_at is None:
+        return f"{run.variant} (noise {run.noise:.2g})"
+    return f"{run.variant} (× diverged at step {run.diverged_at})"
+
+
+def _cross(ax: Axes, time: float, loss: float, colour: str) -> None:
+    """A cross where a run ended; at the left edge, if it ended before its first step did: time 0 is on no log axis."""
+    time, place = (time, ax.transData) if time > 0 else (0.0, ax.get_yaxis_transform())
+    ax.plot(time, loss, "x", color=colour, ms=9, mew=2, transform=place, clip_on=False, zorder=3)
 
 
 def _start(ax: Axes, start: float) -> None:
@@ -127,7 +155,7 @@ def _start(ax: Axes, start: float) -> None:
 
 def _loss_axis(ax: Axes, shown: tuple[float, float]) -> None:
     ax.set_yscale("log")
-    ax.set_ylim(shown[0] / 2, shown[1] * 2)
+    ax.set_ylim(*_edges(shown))
 
 
 def _within(losses: FloatArray, shown: tuple[float, float]) -> FloatArray:
@@ -137,6 +165,8 @@ def _within(losses: FloatArray, shown: tuple[float, float]) -> FloatArray:
 
 def learning_rates(sweep: Sweep, loss: str = "loss") -> Figure:
     """Three learning rates, too low, right and too high, and the loss that each rate of the sweep ended at.
+
+    Where a rate diverged, or ended above the picture, a cross stands on its upper edge.
 
     Parameters
     ----------
@@ -156,16 +186,16 @@ def learning_rates(sweep: Sweep, loss: str = "loss") -> Figure:
         curves, ends = panels
         final, chosen = sweep.final_losses, (sweep.low, sweep.right, sweep.high)
         shown = window(np.concatenate([final, *(sweep.curves[k] for k in chosen)]), float(sweep.curves[0][0]))
-        beyond = final > shown[1]
-        height = np.minimum(final, 1.5 * shown[1])
+        edges = _edges(shown)
+        beyond, height = final > edges[1], np.clip(final, *edges)
         ends.plot(sweep.rates, height, color=GREY, lw=1.2, zorder=1)
-        ends.plot(sweep.rates[beyond], height[beyond], "x", color=GREY, ms=7, mew=1.6)
-        for (name, colour, marker, style), k in zip(RATES, chosen, strict=True):
+        ends.plot(sweep.rates[beyond], height[beyond], "x", color=GREY, ms=7, mew=1.6, clip_on=False)
+        for name, (colour, marker, style), k in zip(sweep.names, RATES, chosen, strict=True):
             at = sweep.diverged_at[k]
             label = f"{name}: η = {sweep.rates[k]:.3g}" + ("" if at is None else f", diverges at step {at}")
             line = _within(sweep.curves[k], shown)
             curves.plot(line, style, color=colour, lw=1.8, marker=marker, ms=4, markevery=0.1, label=label)
-            ends.plot(sweep.rates[k], height[k], marker, color=colour, ms=8)
+            ends.plot(sweep.rates[k], height[k], marker, color=colour, ms=8, clip_on=False)
         for ax in panels:
             _loss_axis(ax, shown)
         curves.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -174,7 +204,7 @@ def learning_rates(sweep: Sweep, loss: str = "loss") -> Figure:
         curves.set_title("Three learning rates")
         ends.set_xscale("log")
         ends.set_xlabel("learning rate η")
-        ends.set_title("Loss at the end" + (" (× above the picture, or diverged)" if beyond.any() else ""))
+        ends.set_title("Loss at the end" + (" (× on the edge: above it, or diverged)" if beyond.any() else ""))
         handles, labels = curves.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
         return figure

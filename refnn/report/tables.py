@@ -25,6 +25,7 @@ __all__ = [
     "notes",
     "training_grid",
     "training_table",
+    "training_title",
     "verdict",
     "witness_grid",
     "witness_table",
@@ -124,8 +125,10 @@ class Grid:
             box=box.SIMPLE_HEAD,
             pad_edge=False,
         )
+        rows = [row for section in self.sections for row in section.rows]
         for k, (name, numeric) in enumerate(zip(self.header, self.numeric, strict=True)):
-            table.add_column(name, justify="right" if numeric else "left", no_wrap=k == 0)
+            widest = max((len(row[k]) for row in rows), default=0)  # if there is no room, headers wrap, but no cell
+            table.add_column(name, justify="right" if numeric else "left", min_width=widest)
         for section in self.sections:
             if section.title:
                 table.add_row(*self._padded(section.title), style="bold")
@@ -181,16 +184,24 @@ def witness_table(verification: Verification) -> Table:
 
 
 def blind_spots(moments: Sequence[Moment]) -> list[tuple[str, str]]:
-    """Each witness once, with what it compared before training, and what it cannot see."""
-    return [(_name(row), f"compared {row.sees}; cannot see {row.blind_to}") for row in moments[0].rows]
+    """Each witness once, with what it compared before training, and what it cannot see; or why it was not run."""
+    return [(_name(row), _reach(row)) for row in moments[0].rows]
+
+
+def _reach(row: Row) -> str:
+    if row.verdict not in SPOKE:
+        return f"{row.verdict}: {row.note}"
+    return f"compared {row.sees}; cannot see {row.blind_to}"
 
 
 def notes(moments: Sequence[Moment]) -> list[tuple[str, str]]:
-    """What the witnesses remarked, and when."""
+    """What the witnesses remarked, and when; but not again what `blind_spots` says."""
     when: dict[tuple[str, str], list[str]] = {}
+    said = {(row.witness, row.note) for row in moments[0].rows if row.verdict not in SPOKE}
     for moment in moments:
         for row in moment.rows:
-            when.setdefault((_name(row), row.note), []).append(moment.when)
+            if (row.witness, row.note) not in said:
+                when.setdefault((_name(row), row.note), []).append(moment.when)
     return [(f"{name}, {', '.join(times)}", note) for (name, note), times in when.items() if note]
 
 
@@ -199,8 +210,8 @@ def _name(row: Row) -> str:
 
 
 def training_grid(verification: Verification) -> Grid:
-    """One row for each variant of gradient descent."""
-    header = ("variant", "steps", "seconds", "loss before", "loss after", "noise", "accuracy", "")
+    """One row for each variant of gradient descent; all begin at the loss that `training_title` tells."""
+    header = ("variant", "steps", "seconds", "loss after", "noise", "accuracy", "")
     rows = []
     for run in verification.runs:
         share = verification.accuracy(run)
@@ -209,11 +220,10 @@ def training_grid(verification: Verification) -> Grid:
                 run.variant,
                 str(run.steps),
                 f"{run.seconds[-1]:.3f}",
-                _number(float(run.losses[0])),
                 _number(run.final_loss),
                 _number(run.noise, 2),
                 NOTHING if share is None else f"{100 * share:.1f} %",
-                _remark(run),
+                _outcome(run),
             )
         )
     keep = [k for k in range(len(header)) if any(row[k] not in {"", NOTHING} for row in rows)]
@@ -224,10 +234,17 @@ def training_grid(verification: Verification) -> Grid:
     )
 
 
-def _remark(run: Run) -> str:
+def _outcome(run: Run) -> str:
     if run.diverged_at is not None:
-        return f"diverged at step {run.diverged_at}"
-    return "the loss rose" if run.final_loss > run.losses[0] else ""
+        return "diverged"
+    return "rose" if run.final_loss > run.losses[0] else ""
+
+
+def training_title(verification: Verification) -> str:
+    """What the table of the training shows, and where all variants began."""
+    settings, start = verification.settings, float(verification.runs[0].losses[0])
+    epochs = f"{settings.epochs} epoch{'s' * (settings.epochs > 1)}"
+    return f"Training, {epochs} at learning rate {settings.learning_rate:g}, from a loss of {_number(start)}"
 
 
 def training_table(verification: Verification) -> Table:
@@ -238,9 +255,7 @@ def training_table(verification: Verification) -> Table:
     MissingExtraError
         If rich is not installed.
     """
-    settings = verification.settings
-    title = f"Training, {settings.epochs} epochs at learning rate {settings.learning_rate:g}"
-    return training_grid(verification).rich(title, NOISE)
+    return training_grid(verification).rich(training_title(verification), NOISE)
 
 
 def verdict(verification: Verification) -> str:
@@ -259,6 +274,9 @@ def verdict(verification: Verification) -> str:
     else:
         names = dict.fromkeys(name for word, name, _ in said if word == "agrees")
         parts.append(f"The gradient agrees with every witness that spoke: {', '.join(names)}.")
-    remarks = ((run.variant, _remark(run)) for run in verification.runs)
-    parts += [f"With {variant}: {text}; a lower learning rate may help." for variant, text in remarks if text]
+    diverged = [f"{run.variant} (at step {run.diverged_at})" for run in verification.runs if run.diverged_at is not None]
+    rose = [run.variant for run in verification.runs if _outcome(run) == "rose"]
+    parts += [f"Training diverged with {', '.join(diverged)}."] if diverged else []
+    parts += [f"The loss rose with {', '.join(rose)}."] if rose else []
+    parts += ["A lower learning rate may help."] if diverged or rose else []
     return " ".join(parts)

@@ -195,6 +195,7 @@ class Verification:
                     "classes": self.data.class_names,
                     "standardised": True,
                     "examined": self.examined,
+                    "remarks": self.data.remarks,
                 },
                 "network": self.network.describe().splitlines(),
                 "settings": asdict(self.settings) | {"activation": str(self.settings.activation)},
