@@ -150,7 +150,9 @@ def _command(commands: Any, name: str, summary: str, description: str, examples:
     )
     data = parser.add_argument_group("data")
     data.add_argument("--data", metavar="FILE", help="a CSV file with a header row; all its columns are used")
-    data.add_argument("--target", metavar="COLUMN", help="the column to predict: its name, or its position from 0 (-1: the last)")
+    data.add_argument(
+        "--target", metavar="COLUMN", help="the column to predict: its name, or its position from 0 (-1: the last)"
+    )
     data.add_argument(
         "--kind",
         choices=("classes", "numbers"),
@@ -279,7 +281,13 @@ def _progress(*, shown: bool) -> Iterator[Narrator]:
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("left:"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as progress:
         tasks: dict[str, TaskID] = {}
 

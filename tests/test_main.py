@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import itertools
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,7 +161,7 @@ def test_what_is_undecided_ends_with_four_and_still_writes_the_report(
 @pytest.mark.usefixtures("quick", "home")
 def test_divergence_ends_with_one_and_names_the_step(capsys: pytest.CaptureFixture[str]) -> None:
     assert verify("--data", "numbers.csv", "--target", "y", "--learning-rate", "1e300", "--quiet") == 1
-    assert "With full batch: diverged at step 1" in capsys.readouterr().out
+    assert "Training diverged with full batch (at step 1), single sample (at step 1)" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("quick", "home")
@@ -168,7 +172,7 @@ def test_progress_is_shown_on_a_terminal_and_not_on_request(
     assert verify("--json") == 0
     out, err = capsys.readouterr()
     json.loads(out)
-    for part in ("witnesses before training", "training, single sample", "learning rates", "plots"):
+    for part in ("witnesses before training", "training, single sample", "learning rates", "plots", "left:"):
         assert part in err
     assert verify("--quiet") == 0
     assert capsys.readouterr().err == ""
@@ -203,6 +207,53 @@ def test_train_prints_the_loss_of_each_epoch_and_the_outcome(home: Path, capsys:
     assert files(home) == set()
     assert train("--data", "numbers.csv", "--target", "y", "--quiet") == 0
     assert "accuracy" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("epochs", "lines"), [(1, 1), (7, 7), (20, 20), (21, 21), (999, 21)])
+def test_train_tells_the_loss_of_the_first_and_the_last_epoch_and_at_most_twenty_others(
+    home: Path, capsys: pytest.CaptureFixture[str], epochs: int, lines: int
+) -> None:
+    assert train("--data", "numbers.csv", "--target", "-1", "--variant", "full", "--epochs", str(epochs)) == 0
+    *progress, outcome = capsys.readouterr().out.splitlines()
+    assert outcome.startswith(f"All epochs done after {epochs} step{'' if epochs == 1 else 's'}: ")
+    assert len(progress) == lines
+    assert progress[0].startswith(f"epoch 1/{epochs} ")
+    assert progress[-1].startswith(f"epoch {epochs}/{epochs} ")
+    assert home.exists()
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.4, []), (3.0, ["(about 6 s for the others)"])])
+def test_train_tells_after_the_first_epoch_how_long_the_others_will_take(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, seconds: float, told: list[str]
+) -> None:
+    clock = itertools.count(step=seconds)  # read before training, and after the first epoch
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    assert train("--data", "numbers.csv", "--target", "y", "--epochs", "3") == 0
+    out = capsys.readouterr().out
+    assert re.findall(r"\(.*\)", out) == told
+    assert ("for the others)" in out.splitlines()[0]) == bool(told)
+    assert home.exists()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("command", [verify, train])
+def test_remarks_on_the_data_are_told_before_they_are_used(
+    home: Path, capsys: pytest.CaptureFixture[str], command: Callable[..., int]
+) -> None:
+    (home / "digits.csv").write_text("a,b,y\n1,5,0\n2,5,1\n3,5,0\n4,5,1\n5,5,1\n", encoding="utf-8")
+    assert command("--data", "digits.csv", "--target", "y", "--json") == 0
+    out, err = capsys.readouterr()
+    json.loads(out)
+    constant, few = err.splitlines()
+    assert constant == "refnn: note: the feature 'b' is the same in every row, and tells no samples apart"
+    assert few.startswith(
+        "refnn: note: the target 'y' has only the 2 values 0 and 1; if these are classes, pass --kind"
+    )
+    if command is verify:
+        assert json.loads(out)["data"]["remarks"] == [line.removeprefix("refnn: note: ") for line in err.splitlines()]
+        for page in ("index.html", "report.md"):
+            text = html.unescape((home / "refnn-report" / page).read_text(encoding="utf-8"))
+            assert "has only the 2 values 0 and 1" in text
 
 
 @pytest.mark.parametrize(("variant", "steps"), [("full", 2), ("single", 14), ("mini", 6)])
@@ -320,7 +371,7 @@ def test_training_that_diverges_saves_nothing(home: Path, capsys: pytest.Capture
     options = ["--data", "numbers.csv", "--target", "y", "--learning-rate", "1e200", "--save", "w.npz"]
     assert train(*options, "--variant", "full") == 1
     err = capsys.readouterr().err
-    assert err.startswith("refnn: training diverged after 1 steps; nothing was saved. DivergenceError: ")
+    assert err.startswith("refnn: training diverged after 1 step; nothing was saved. DivergenceError: ")
     assert (home / "w.npz").read_text(encoding="utf-8") == "precious"
 
 
@@ -368,6 +419,8 @@ def test_places_that_cannot_be_written_are_refused_before_training(
     assert train("--save", "absent/w.npz") == 2
     assert train("--save", ".") == 2
     assert train("--patience", "0") == 2
+    for limit in ("0", "-1", "nan"):  # no loss is below 0
+        assert train("--stop-below", limit) == 2
     assert capsys.readouterr().err.count("refnn: DataError") == 3
     assert files(home) == set()
 
@@ -381,6 +434,8 @@ def test_places_that_cannot_be_written_are_refused_before_training(
         ["train", "--variant", "batch"],
         ["train", "--activation", "tanhh"],
         ["verify", "--epochs", "many"],
+        ["verify", "--bogus"],
+        ["train", "--report", "here"],
         ["verfy"],
         ["--report"],
     ],
@@ -392,8 +447,9 @@ def test_bad_usage_ends_with_two_and_says_what_is_wrong(words: list[str], capsys
     assert caught.value.code == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("usage: refnn")
-    assert "error: " in err
+    command = f"refnn {words[0]}" if words[0] in {"verify", "train"} else "refnn"
+    assert err.startswith(f"usage: {command} [")
+    assert f"{command}: error: " in err
 
 
 @pytest.mark.parametrize("package", ["rich", "matplotlib"])

@@ -148,20 +148,22 @@ def record(
     points = [(0.0, 0.0, network.loss(w, x, y), w)]
     batch_losses: list[float] = []
     taken, seconds, diverged_at = 0, 0.0, None
+    before, w_before = 0.0, w
     steps = descend(network, w, x, y, batches=batches, learning_rate=learning_rate, epochs=epochs, rng=rng)
     try:
         for step, spent in _timed(steps):
             if step.number in marks:
                 batch_losses.append(step.loss)
+            before, w_before = seconds, w
             taken, seconds, w = step.number + 1, seconds + spent, step.parameters
             if taken in marks or taken == total:
                 points.append((taken / per_epoch, seconds, network.loss(w, x, y), w))
                 progress(taken / total)
     except DivergenceError as error:
         diverged_at = taken if error.step is None else error.step
-    if diverged_at is not None and taken / per_epoch > points[-1][0]:
-        with contextlib.suppress(DivergenceError):  # that loss may be what left the range
-            points.append((taken / per_epoch, seconds, network.loss(w, x, y), w))
+    if diverged_at is not None and (taken - 1) / per_epoch > points[-1][0]:
+        with contextlib.suppress(DivergenceError):  # one step back, for the loss after the last may be what overflowed
+            points.append(((taken - 1) / per_epoch, before, network.loss(w_before, x, y), w_before))
     at, clock, losses, path = zip(*points, strict=True)
     return Run(
         variant,

@@ -189,7 +189,10 @@ def learning_rates(sweep: Sweep, loss: str = "loss") -> Figure:
         edges = _edges(shown)
         beyond, height = final > edges[1], np.clip(final, *edges)
         ends.plot(sweep.rates, height, color=GREY, lw=1.2, zorder=1)
-        ends.plot(sweep.rates[beyond], height[beyond], "x", color=GREY, ms=7, mew=1.6, clip_on=False)
+        ends.set_title("Loss at the end")
+        if beyond.any():
+            ends.plot(sweep.rates[beyond], height[beyond], "x", color=GREY, ms=7, mew=1.6, clip_on=False)
+            ends.set_title("Loss at the end (× on the edge: above it, or diverged)")
         for name, (colour, marker, style), k in zip(sweep.names, RATES, chosen, strict=True):
             at = sweep.diverged_at[k]
             label = f"{name}: η = {sweep.rates[k]:.3g}" + ("" if at is None else f", diverges at step {at}")
@@ -204,7 +207,6 @@ def learning_rates(sweep: Sweep, loss: str = "loss") -> Figure:
         curves.set_title("Three learning rates")
         ends.set_xscale("log")
         ends.set_xlabel("learning rate η")
-        ends.set_title("Loss at the end" + (" (× on the edge: above it, or diverged)" if beyond.any() else ""))
         handles, labels = curves.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
         return figure

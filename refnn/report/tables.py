@@ -274,7 +274,9 @@ def verdict(verification: Verification) -> str:
     else:
         names = dict.fromkeys(name for word, name, _ in said if word == "agrees")
         parts.append(f"The gradient agrees with every witness that spoke: {', '.join(names)}.")
-    diverged = [f"{run.variant} (at step {run.diverged_at})" for run in verification.runs if run.diverged_at is not None]
+    diverged = [
+        f"{run.variant} (at step {run.diverged_at})" for run in verification.runs if run.diverged_at is not None
+    ]
     rose = [run.variant for run in verification.runs if _outcome(run) == "rose"]
     parts += [f"Training diverged with {', '.join(diverged)}."] if diverged else []
     parts += [f"The loss rose with {', '.join(rose)}."] if rose else []

@@ -190,9 +190,7 @@ def test_a_decimal_comma_in_a_class_is_a_part_of_its_name(tmp_path: Path) -> Non
 def test_few_whole_numbers_are_taken_as_numbers_with_the_remark_that_they_may_be_classes(tmp_path: Path) -> None:
     data = load(tmp_path, "a,y\n1,0\n2,1\n3,0\n4,1\n")
     assert data.kind == "numbers"
-    assert data.remarks == (
-        "the target 'y' has only the 2 values 0 and 1; if these are classes, pass --kind classes",
-    )
+    assert data.remarks == ("the target 'y' has only the 2 values 0 and 1; if these are classes, pass --kind classes",)
     assert data.standardised().remarks == data.remarks
     (remark,) = load(tmp_path, "a,y\n" + "1,-1\n2,5\n3,2\n" * 2).remarks
     assert "the 3 values -1, 2 and 5;" in remark

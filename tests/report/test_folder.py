@@ -63,7 +63,8 @@ def test_the_pages_show_the_verdict_the_tables_and_every_picture(written: Path) 
     assert set(re.findall(r'src="([^"]+)"', page)) == {"loss.svg", "learning_rates.svg", "surface.svg"}
     assert set(re.findall(r"!\[[a-z ]+\]\(([^)]+)\)", text)) == {"loss.svg", "learning_rates.svg", "surface.svg"}
     for document in (page, text):
-        assert "diverged at step 4" in document
+        assert "Training diverged with mini-batch of 5 (at step 4)." in document
+        assert "Training, 100 epochs at learning rate 0.1, from a loss of 1" in document
         assert "slow witness" in document
         assert "made up" in document  # the provenance
         assert "Traceback" not in document

@@ -15,6 +15,7 @@ from refnn.arithmetic.rounded import RoundedArray
 from refnn.report import measure
 from refnn.report.measure import (
     POINTS,
+    Sweep,
     accuracy,
     choose_rates,
     extent,
@@ -151,14 +152,15 @@ def test_accuracy_is_the_share_of_right_classes() -> None:
 def test_on_a_quadratic_with_curvature_one_the_rates_fall_as_theory_says() -> None:
     """x has mean 0 and variance 1, so the Hessian is the identity, and T steps multiply L by (1 − η)^2T.
 
-    With T = 7: η = 0.001 and 0.00316 gain less than a tenth (1.4 and 4.3 %), 0.01 gains 13 %; η = 1 arrives at once;
+    With T = 7: η = 0.001 gains 1.4 %; η = 1 arrives at once;
     3.16 multiplies the distance by −2.16 each step.
     """
     x, y = np.array([[-1.0], [1.0], [-1.0], [1.0], [-1.0], [1.0]]), np.array([-2.0, 4.0, -2.0, 4.0, -2.0, 4.0])
     told: list[float] = []
     found = sweep_rates(LINEAR, np.zeros(2), x, y, epochs=7, progress=told.append)
     assert found.rates == pytest.approx(10.0 ** np.arange(-3, 3.5, 0.5), rel=2**-50)
-    assert (found.low, found.right, found.high) == (1, 6, 7)
+    assert (found.low, found.right, found.high) == (0, 6, 7)
+    assert found.names == ("too low", "right", "too high")
     assert told[-1] == 1
     for rate, loss in zip(found.rates, found.final_losses, strict=True):
         factor = (1 - rate) ** 14
@@ -196,7 +198,37 @@ def test_without_a_rate_that_is_too_low_or_too_high_the_ends_are_taken() -> None
 
 def test_a_rate_that_diverged_is_too_high_and_never_right() -> None:
     curves = [np.array([1.0, end]) for end in (0.99, 0.95, 0.25, 0.5, 0.01, 2.0)]
-    assert choose_rates(curves, [None, None, None, None, 1, None]) == (1, 2, 4)
+    assert choose_rates(curves, [None, None, None, None, 1, None]) == (0, 2, 4)
+
+
+@pytest.mark.parametrize(
+    ("ends", "names"),
+    [
+        ((0.99, 0.25, 2.0), ("too low", "right", "too high")),
+        ((0.75, 0.5, 0.75), ("lowest tried", "right", "highest tried")),  # the lowest made half of the progress
+        ((0.25, 0.5, 2.0), ("lowest tried", "right", "too high")),
+        ((2.0, 1.5, 3.0), ("lowest tried", "best tried", "too high")),
+    ],
+)
+def test_rates_are_called_too_low_right_and_too_high_only_if_they_are(
+    ends: tuple[float, ...], names: tuple[str, ...]
+) -> None:
+    curves, ended = tuple(np.array([1.0, end]) for end in ends), (None, None, None)
+    assert Sweep(np.array([0.1, 1.0, 10.0]), curves, ended, *choose_rates(curves, ended)).names == names
+
+
+def test_a_run_that_diverges_between_two_recorded_steps_ends_with_its_last_finite_loss(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For x = 1, y = 0 each step multiplies the output by 1 − 2η = −199: half its square overflows in 67 steps."""
+    monkeypatch.setattr(measure, "POINTS", 4)
+    x, y, w = np.array([[1.0]]), np.array([0.0]), np.array([1.0, 0.0])
+    run = record("r", LINEAR, w, x, y, batches=refnn.FullBatch(), learning_rate=100.0, epochs=500, rng=0)
+    assert run.diverged_at is not None
+    assert run.steps - 1 <= run.diverged_at <= run.steps
+    assert run.epochs[-1] >= run.steps - 1
+    assert run.final_loss > 1e300
+    assert len(run.losses) == len(run.batch_losses) + 1
 
 
 # ----------------------------------------------------------------------------------------------------- the loss surface

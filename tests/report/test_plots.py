@@ -37,14 +37,16 @@ def legend(figure: Figure) -> list[str]:
     ("losses", "start", "expected"),
     [
         ([1.0, 0.5, 2.0], 1.0, (0.5, 2.0)),
-        ([1.0, 1e9], 1.0, (1.0, 100.0)),
+        ([1.0, 1e9], 1.0, (1.0, 50.0)),
+        ([1e-200, 1.0], 1.0, (1e-100, 1.0)),
+        ([1e-200, 1e-300], 1e-200, (1e-100, 1e-100)),
         ([0.0, 3.0, 5.0], 4.0, (3.0, 5.0)),
         ([1.0, np.inf], 1.0, (1.0, 1.0)),
         ([0.0, 7.0, 9.0], 0.0, (7.0, 9.0)),
         ([0.0, 0.0], 0.0, (0.5, 1.0)),
     ],
 )
-def test_a_picture_shows_positive_losses_up_to_a_hundred_times_the_start(
+def test_a_picture_shows_positive_losses_up_to_fifty_times_the_start(
     losses: list[float], start: float, expected: tuple[float, float]
 ) -> None:
     assert window(np.array(losses), start) == expected
@@ -77,7 +79,7 @@ def test_colours_differ_and_the_first_line_is_widest() -> None:
 def test_a_run_that_explodes_leaves_the_picture_and_the_rest_stays_visible() -> None:
     wild = replace(run(), losses=np.array([1.0, 1e200, 1e308]), batch_losses=np.array([1.0, 1e308]))
     figure = loss_curves((wild, *RUNS[1:]))
-    assert figure.axes[0].get_ylim() == (0.0625, 200.0)
+    assert figure.axes[0].get_ylim() == (0.0625, 100.0)
     assert max(max(y) for _, y in drawn(figure.axes[0])) <= 1e5
     figure.canvas.draw()  # no overflow in matplotlib
 
@@ -85,14 +87,66 @@ def test_a_run_that_explodes_leaves_the_picture_and_the_rest_stays_visible() -> 
 def test_learning_rates_shows_three_curves_and_all_ends() -> None:
     figure = learning_rates(sweep(), "loss in nats")
     curves, ends = figure.axes
-    assert [y for _, y in drawn(curves)] == [[1.0, 0.95, 0.9], [1.0, 0.5, 0.25], [1.0, 1e5]]
+    assert [y for _, y in drawn(curves)] == [[1.0, 0.95, 0.9], [1.0, 0.5, 0.25], [1.0, 5e4]]
     line, beyond, low, right, high = drawn(ends)
-    assert line == ([0.1, 1.0, 10.0], [0.9, 0.25, 150.0])  # the last one diverged: at the top edge
-    assert beyond == ([10.0], [150.0])
-    assert (low, right, high) == (([0.1], [0.9]), ([1.0], [0.25]), ([10.0], [150.0]))
+    assert line == ([0.1, 1.0, 10.0], [0.9, 0.25, 100.0])  # the last one diverged: at the top edge
+    assert beyond == ([10.0], [100.0])
+    assert (low, right, high) == (([0.1], [0.9]), ([1.0], [0.25]), ([10.0], [100.0]))
     assert legend(figure) == ["too low: η = 0.1", "right: η = 1", "too high: η = 10, diverges at step 1"]
     assert "diverged" in ends.get_title(loc="left")
     assert curves.get_ylabel() == "loss in nats"
+
+
+def test_a_cross_says_above_the_picture_only_of_what_is(tmp_path: Path) -> None:
+    """From 1, the picture reaches to 100: 72 is in it, and has no cross."""
+    curves = (np.array([1.0, 0.9]), np.array([1.0, 0.5]), np.array([1.0, 72.0]), np.array([1.0, 101.0]))
+    figure = learning_rates(Sweep(np.array([0.1, 1.0, 10.0, 100.0]), curves, (None,) * 4, 0, 1, 2))
+    line, beyond, *_ = drawn(figure.axes[1])
+    assert figure.axes[1].get_ylim()[1] == 100
+    assert line[1] == [0.9, 0.5, 72.0, 100.0]
+    assert beyond == ([100.0], [100.0])
+
+
+def test_learning_rates_that_reach_almost_nothing_can_be_drawn(tmp_path: Path) -> None:
+    curves = (np.array([1.0, 0.9]), np.array([1.0, 1e-300]), np.array([1.0, 0.5]))
+    figure = learning_rates(Sweep(np.array([0.1, 1.0, 10.0]), curves, (None,) * 3, 0, 1, 2))
+    assert drawn(figure.axes[1])[0][1][1] == figure.axes[1].get_ylim()[0] == 5e-101
+    save(figure, tmp_path, "rates")  # a warning of the layout would be an error
+
+
+def test_if_all_runs_diverge_the_picture_shows_how_far_they_went_and_where_they_ended(tmp_path: Path) -> None:
+    far = (1e6, 1e308, 1e9)
+    runs = [replace(run(f"r{k}", diverged_at=k + 3), losses=np.array([1.0, 50.0, end])) for k, end in enumerate(far)]
+    figure = loss_curves(runs)
+    for ax, time in zip(figure.axes, (3.5, 0.03), strict=True):
+        top = ax.get_ylim()[1]
+        assert top > 1e200
+        crosses = [line for line in ax.lines if line.get_marker() == "x"]
+        assert [np.asarray(line.get_xdata()).tolist() for line in crosses] == [[time]] * 3
+        assert [np.asarray(line.get_ydata()).tolist() for line in crosses] == [[1e6], [top], [1e9]]
+    assert legend(figure) == [f"r{k} (× diverged at step {k + 3})" for k in range(3)]
+    save(figure, tmp_path, "loss")  # no overflow in matplotlib
+
+
+def test_a_run_that_diverges_among_others_has_its_cross_on_the_edge() -> None:
+    wild = replace(run(diverged_at=5), losses=np.array([1.0, 1e20, 1e40]))
+    ax = loss_curves((wild, *RUNS[1:])).axes[0]
+    (cross,) = (line for line in ax.lines if line.get_marker() == "x")
+    assert np.asarray(cross.get_ydata()).tolist() == [ax.get_ylim()[1]] == [100.0]
+
+
+def test_a_run_that_diverges_at_once_has_its_cross_at_the_left_edge(tmp_path: Path) -> None:
+    zero = np.array([0.0])
+    one = replace(
+        run(diverged_at=0), epochs=zero, seconds=zero, losses=np.array([2.0]), batch_losses=np.array([]), steps=0
+    )
+    figure = loss_curves((one, one, one))
+    for ax in figure.axes:
+        cross = next(line for line in ax.lines if line.get_marker() == "x")
+        assert cross.get_transform().transform((0.0, 2.0)).tolist() == pytest.approx(
+            [ax.bbox.x0, ax.transData.transform((1.0, 2.0))[1]], rel=2**-40
+        )  # through the same transforms in another order
+    save(figure, tmp_path, "loss")
 
 
 def test_learning_rates_of_which_none_diverges() -> None:
@@ -176,4 +230,4 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_colours_are_okabe_and_itos() -> None:
     palette = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
-    assert {*plots.COLOURS, *(colour for _, colour, _, _ in plots.RATES)} <= palette
+    assert {*plots.COLOURS, *(colour for colour, _, _ in plots.RATES)} <= palette

@@ -20,6 +20,7 @@ from refnn.report.tables import (
     notes,
     training_grid,
     training_table,
+    training_title,
     verdict,
     witness_grid,
     witness_table,
@@ -116,15 +117,38 @@ def test_the_tables_fit_a_terminal_of_eighty_columns() -> None:
     assert "…" not in text
 
 
+def test_numbers_and_names_are_never_cut_however_little_room_there_is() -> None:
+    numbers = {"losses": np.array([1.0, 1.0, 1.76e308]), "seconds": np.array([0.0, 0.1, 98765.432])}
+    times = {"epochs": np.array([0.0, 2.0, 4.0]), "batch_losses": np.array([1.0, 1e300])}
+    names = ("full batch", "single sample", "mini-batch of 4096")
+    runs = tuple(replace(run(name), steps=1234567, **numbers, **times) for name in names)  # type: ignore[arg-type] # by name
+    runs = (*runs[:2], replace(runs[2], diverged_at=7))
+    found = verification(runs=runs, kind="numbers")
+    cells = {cell for cells in training_grid(found).sections[0].rows for cell in cells}
+    assert {"1.76e+308", "1e+300", "diverged", "rose", "98765.432"} <= cells
+    for width in (80, 20):
+        stream = io.StringIO()
+        Console(file=stream, width=width, color_system=None).print(training_table(found), crop=False)
+        lines = stream.getvalue().splitlines()
+        assert sum(all(cell in line for cell in ("1.76e+308", "1e+300", "1234567")) for line in lines) == 3
+        if width == 80:
+            assert max(map(len, lines)) <= 80
+
+
+def test_a_section_without_rows_is_drawn() -> None:
+    assert "empty" in drawn(Grid(("a", "b"), (False, True), (Section("empty", ()),)).rich("", ""))
+
+
 def test_each_witness_says_what_it_cannot_see_and_what_it_remarks() -> None:
     assert blind_spots(MOMENTS) == [
         ("slow witness", "compared loss, gradient; cannot see rounding; <kinks>"),
-        ("other", "compared loss, gradient; cannot see rounding; <kinks>"),
+        ("other", "not installed: no x"),  # it compared nothing
     ]
-    later = Moment("after training", (row(note="small"), row(witness="other", note="no x")))
-    assert notes((MOMENTS[0], later)) == [
-        ("other, before training, after training", "no x"),
-        ("slow witness, after training", "small"),
+    again = row(witness="other", verdict="not installed", note="no x")
+    later = Moment("after training", (row(note="small"), again, row(witness="third", note="tiny")))
+    assert notes((MOMENTS[0], later, later)) == [
+        ("slow witness, after training, after training", "small"),
+        ("third, after training, after training", "tiny"),
     ]
 
 
@@ -137,13 +161,17 @@ def test_the_title_says_how_many_samples_were_examined() -> None:
 def test_training_is_shown_for_each_variant() -> None:
     found = verification()
     grid = training_grid(found)
-    assert grid.header == ("variant", "steps", "seconds", "loss before", "loss after", "accuracy")
+    assert grid.header == ("variant", "steps", "seconds", "loss after", "accuracy")
     # there is no noise to show, for no point but the end lies in the last half of these runs
-    assert [cells[:5] for cells in grid.sections[0].rows] == [
-        (variant, "7", "0.030", "1", "0.25") for variant in ("full batch", "single sample", "mini-batch of 5")
+    assert [cells[:4] for cells in grid.sections[0].rows] == [
+        (variant, "7", "0.030", "0.25") for variant in ("full batch", "single sample", "mini-batch of 5")
     ]
-    assert grid.numeric == (False, True, True, True, True, True)
-    assert "Training, 100 epochs at learning rate 0.1" in drawn(training_table(found))
+    assert grid.numeric == (False, True, True, True, True)
+    assert "Training, 100 epochs at learning rate 0.1, from a loss of 1" in drawn(training_table(found)).replace(
+        "\n", " "
+    )
+    once = replace(found, settings=replace(found.settings, epochs=1))
+    assert training_title(once).startswith("Training, 1 epoch at")
 
 
 def test_noise_and_accuracy_are_shown_where_there_are_some() -> None:
@@ -152,9 +180,9 @@ def test_noise_and_accuracy_are_shown_where_there_are_some() -> None:
         replace(one, epochs=np.array([0.0, 2.0, 4.0]), losses=np.array([1.0, 0.5, 0.25])) for one in found.runs
     )
     grid = training_grid(replace(found, runs=even))
-    assert grid.header[5:] == ("noise", "accuracy")
+    assert grid.header[4:] == ("noise", "accuracy")
     right = found.network.predict(even[0].parameters, found.data.x).argmax(axis=1) == found.data.y
-    assert grid.sections[0].rows[0][5:] == (
+    assert grid.sections[0].rows[0][4:] == (
         "0.5",
         f"{100 * sum(right) / 7:.1f} %",
     )  # the batch saw 1 where the loss was ½
@@ -165,7 +193,7 @@ def test_numbers_have_no_accuracy_and_remarks_show_only_if_there_are_some() -> N
     grid = training_grid(verification(runs=runs, kind="numbers"))
     assert grid.header[-1] == ""
     assert "accuracy" not in grid.header
-    assert [cells[-1] for cells in grid.sections[0].rows] == ["diverged at step 6", "the loss rose", ""]
+    assert [cells[-1] for cells in grid.sections[0].rows] == ["diverged", "rose", ""]
     assert grid.numeric[-1] is False
 
 
@@ -198,7 +226,7 @@ def test_the_verdict_names_runs_that_diverged_or_rose() -> None:
     runs = (replace(whole.runs[0], diverged_at=6), rising, whole.runs[2])
     found = verification(runs=runs)
     assert verdict(found).endswith(
-        "With full batch: diverged at step 6; a lower learning rate may help. "
-        "With single sample: the loss rose; a lower learning rate may help."
+        ". Training diverged with full batch (at step 6). The loss rose with single sample. "
+        "A lower learning rate may help."
     )
     assert not found.agrees
