@@ -370,10 +370,7 @@ def _about_features(where: str, names: tuple[str, ...], x: FloatArray) -> tuple[
 def _about_classes(column: str, y: FloatArray | IntArray) -> tuple[str, ...]:
     if len(np.unique(y)) < len(y):
         return ()
-    return (
-        f"every class of the target {column!r} occurs once: it looks like an identifier, from which nothing is learnt "
-        "about new samples",
-    )
+    return (f"every class of the target {column!r} occurs once: it looks like an identifier, and teaches nothing",)
 
 
 def _about_numbers(column: str, y: FloatArray | IntArray) -> tuple[str, ...]:

@@ -51,7 +51,8 @@ th, td { text-align: left; padding: 0.2rem 0.8rem 0.2rem 0; }
 thead th { border-bottom: 2px solid #222; vertical-align: bottom; }
 tbody { border-bottom: 1px solid #bbb; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
-.agrees { color: #00694d; } .disagrees { color: #b00020; font-weight: bold; } .undecided, .not-installed { color: #8a5a00; }
+.agrees { color: #00694d; } .disagrees { color: #b00020; font-weight: bold; }
+.undecided, .not-installed { color: #8a5a00; }
 figure { margin: 2rem 0; } img { max-width: 100%; } figcaption { color: #555; } dt { font-weight: bold; }
 """
 

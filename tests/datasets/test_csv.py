@@ -234,7 +234,7 @@ def test_the_irises_give_no_cause_for_remarks() -> None:
     assert iris().remarks == ()
 
 
-# --------------------------------------------------------------------------------------------------------- columns, kinds
+# ------------------------------------------------------------------------------------------- columns, kinds and files
 
 
 def test_a_column_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
