@@ -1,4 +1,4 @@
-"""No witness disagrees with a right gradient, whatever the network and the numbers; the planted faults are elsewhere."""
+"""No witness disagrees with a right gradient, whatever the network and the numbers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from refnn.testing import cases, networks, ordinary_values, values_that_hurt
 from refnn.witnesses import examine
 from tests.laws.measures import examples
 
-SMALL = networks(depth=st.integers(1, 2), widths=(1, 2, 3, 5))
+SMALL = networks(depth=st.integers(1, 2), widths=(1, 2, 3))
 NUMBERS = {"ordinary": lambda dtype: ordinary_values(), "hurting": lambda dtype: values_that_hurt(dtype=dtype)}
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("numbers", NUMBERS)
-@examples(0.5)
+@examples(0.2)
 @given(data=st.data())
 def test_no_witness_disagrees(numbers: str, dtype: type[np.floating[Any]], data: st.DataObject) -> None:
     values = NUMBERS[numbers](dtype)
