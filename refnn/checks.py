@@ -106,6 +106,8 @@ def _exact_integers(name: str, array: np.ndarray, dtype: np.dtype[Any]) -> Float
 
 def all_finite(array: FloatArray) -> bool:
     """Whether no element is NaN or infinite."""
+    if array.ndim == 0:
+        return math.isfinite(array)
     return (array.size > _MANY and _small(array.ravel())) or int(np.count_nonzero(np.isfinite(array))) == array.size
 
 

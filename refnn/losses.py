@@ -103,20 +103,19 @@ class Loss(ABC):
     def value(self, z: A, labels: FloatArray) -> A:
         """L, a single number."""
         p, t = self.prediction(z), self.targets(z, labels)
-        return self.scaled(total(self.terms(p, t)), t, labels)
+        return self.scaled(total(self.terms(p, t)), self.divisor(t, labels))
 
     @final
     def differentiate(self, z: A, labels: FloatArray) -> tuple[A, A]:
         """L, and ∂L/∂z (N, outputs): the cotangent with which the backward pass begins."""
         p, t = self.prediction(z), self.targets(z, labels)
-        value = self.scaled(total(self.terms(p, t)), t, labels)
-        return value, self.scaled(self.derivative(p, t), t, labels)
+        divisor = self.divisor(t, labels)
+        return self.scaled(total(self.terms(p, t)), divisor), self.scaled(self.derivative(p, t), divisor)
 
-    def scaled(self, value: A, t: A, labels: FloatArray) -> A:
+    @final
+    def scaled(self, value: A, divisor: A | int) -> A:
         """`value` times scale/divisor."""
-        if self.scale != 1:
-            value = constant(value, self.scale) * value
-        return value / self.divisor(t, labels)
+        return (value if self.scale == 1 else constant(value, self.scale) * value) / divisor
 
 
 @final

@@ -74,7 +74,7 @@ def _shares(network: Network, z: A, labels: FloatArray) -> A:
     loss = network.loss_function
     targets = loss.targets(z, labels)
     again = rows(targets, np.arange(z.shape[0]) % len(labels))
-    return loss.scaled(row_sums(loss.terms(loss.prediction(z), again)), targets, labels)
+    return loss.scaled(row_sums(loss.terms(loss.prediction(z), again)), loss.divisor(targets, labels))
 
 
 def _losses(network: Network, z: A, labels: FloatArray) -> A:
