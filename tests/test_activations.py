@@ -248,3 +248,10 @@ def test_an_activation_has_no_parameters_and_any_width() -> None:
 def test_backward_multiplies_by_the_slope(activation: Activation) -> None:
     z, delta = np.array([[-1.5, 0.5]]), np.array([[3.0, -2.0]])
     assert activation.backward((), z, delta).tolist() == (delta * activation.derivative(z)).tolist()
+
+
+def test_the_figure_of_the_readme_for_the_tail_of_gelu() -> None:
+    z = np.array([[-30.0]])
+    true = ACTIVATIONS[GELU](GELU())[0](exact(-30.0))
+    units = float(abs(exact(float(GELU().forward((), z)[0, 0])) - true) / abs(true) * 2**53)
+    assert 295 <= units <= 305  # what the rounding of 30/√2 makes, and a few units of erfc

@@ -15,7 +15,7 @@ from refnn.arithmetic.dual import DualArray
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.testing import Case, cases, networks, ordinary_values
 from tests.laws.measures import UndecidedError, agree, curvature, difference, examples, segment, undecided_set_aside
-from tests.laws.ranges import KinkError, Range
+from tests.laws.ranges import EPS, KinkError, Range
 
 PAIR = networks(depth=2, widths=(1, 2, 3, 5))
 
@@ -54,9 +54,10 @@ def test_ranges_enclose_loss_gradient_and_curvature_at_their_points(member: type
 
 def test_a_range_is_no_wider_than_it_must_be() -> None:
     z = Range.between(np.array([1.0, -2.0]), np.array([2.0, 1.0]))
-    assert np.allclose((z * 3).high, [6, 3])
-    assert np.allclose(np.tanh(z).low, np.tanh([1, -2]))
-    assert (z - z).largest == pytest.approx(3)  # ranges forget what they have in common
+    slack = 32 * EPS  # each rule widens by a few units in the last place, a function by 16
+    for bound, least in (((z * 3).high, [6, 3]), (-np.tanh(z).low, -np.tanh([1, -2])), ((z - z).high, [1, 3])):
+        assert np.all(bound >= least)  # z − z is as wide as that, for ranges forget what they have in common
+        assert np.all(bound <= least + slack * np.abs(least))
 
 
 def test_a_kink_inside_a_range_is_seen() -> None:
