@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from refnn.arrays import Arithmetic, FloatArray, reshape
+from refnn.arrays import Arithmetic, FloatArray, IntArray, reshape
 from refnn.checks import as_array, finite, real_array, shown
 from refnn.errors import DTypeError, ShapeError, TargetError
 
@@ -124,6 +125,11 @@ def distributions(y: object, shape: tuple[int, int], dtype: np.dtype[Any]) -> Fl
     return labels
 
 
+@lru_cache(maxsize=64)
+def _numbers(outputs: int) -> IntArray:
+    return np.arange(outputs)
+
+
 def classes(y: np.ndarray, shape: tuple[int, int], dtype: np.dtype[Any]) -> FloatArray:
     """A vector of integer classes as rows with a 1 at the class."""
     if y.dtype.kind not in "iu":
@@ -139,7 +145,7 @@ def classes(y: np.ndarray, shape: tuple[int, int], dtype: np.dtype[Any]) -> Floa
             f"x has {samples} samples",
             "Pass one class for each sample",
         )
-    hits = y[:, np.newaxis] == np.arange(outputs)
+    hits = y[:, np.newaxis] == _numbers(outputs)
     if np.count_nonzero(hits) != samples:
         row = int(np.argmax((y < 0) | (y >= outputs)))
         raise TargetError(

@@ -265,10 +265,15 @@ def _erfc(z: FloatArray) -> FloatArray:
     return np.asarray(_erfc_of_each(z), dtype=z.dtype)
 
 
+@lru_cache(maxsize=64)
+def _starts(rows: int, columns: int) -> IntArray:
+    """Where each row of a matrix begins, row-major."""
+    return np.arange(0, rows * columns, columns)
+
+
 def _log_softmax(z: FloatArray) -> FloatArray:
     """log(exp(z[i, c]) / Σ_k exp(z[i, k])) of each row, with relative accuracy in the differences of z."""
-    samples, classes = z.shape
-    largest = z.argmax(axis=1) + np.arange(0, samples * classes, classes)
+    largest = z.argmax(axis=1) + _starts(*z.shape)
     d: FloatArray = z - z.take(largest)[:, np.newaxis]
     e = np.exp(d)
     e.put(largest, 0)  # the largest term is exactly 1, and log1p adds it

@@ -158,6 +158,7 @@ def test_on_a_quadratic_with_curvature_one_the_rates_fall_as_theory_says() -> No
     x, y = np.array([[-1.0], [1.0], [-1.0], [1.0], [-1.0], [1.0]]), np.array([-2.0, 4.0, -2.0, 4.0, -2.0, 4.0])
     told: list[float] = []
     found = sweep_rates(LINEAR, np.zeros(2), x, y, epochs=7, progress=told.append)
+    # two powers, each within two units in the last place
     assert found.rates == pytest.approx(10.0 ** np.arange(-3, 3.5, 0.5), rel=2**-50)
     assert (found.low, found.right, found.high) == (0, 6, 7)
     assert found.names == ("too low", "right", "too high")
@@ -239,6 +240,7 @@ def test_the_main_plane_holds_the_two_directions_of_largest_variance() -> None:
     plane = main_plane([np.array([10, 20, 30]) + offsets])
     # LAPACK's factors are within a modest multiple of n·u of exact ones; 1e-12 is a thousand times 6·1.1e-16.
     assert plane.directions == pytest.approx(np.array([[0, 1, 0], [1, 0, 0]]), abs=1e-12)
+    # the sums of whole numbers are exact, and their mean is rounded once
     assert plane.origin == pytest.approx(np.array([10, 20, 30]), rel=1e-14)
     assert plane.share == pytest.approx(26 / 28, rel=1e-12)
 
