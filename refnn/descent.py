@@ -257,7 +257,7 @@ def _steps(
                 remedy=LOWER,
                 step=k,
             )
-            yield Step(k, epoch, read_only(indices), eta, float(loss), read_only(gradient), read_only(w))
+            yield Step(k, epoch, read_only(np.asarray(indices)), eta, float(loss), read_only(gradient), read_only(w))
             k += 1
 
 

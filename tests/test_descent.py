@@ -283,3 +283,14 @@ def test_a_loss_beyond_the_range_is_a_divergence_though_the_gradient_is_not() ->
     )
     with pytest.raises(DivergenceError, match=r"^step 0 \(epoch 0\)"):
         next(stream)
+
+
+def test_batches_may_give_any_sequence_of_whole_numbers() -> None:
+    class Ranges:
+        shuffles = False
+
+        def epoch(self, samples: int, rng: np.random.Generator | None) -> Iterator[Any]:
+            yield range(samples)
+
+    (step,) = steps(batches=Ranges())
+    assert step.indices.tolist() == [0, 1, 2, 3, 4]
