@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from refnn import activations, arrays, datasets, losses, storage, testing, witnesses
+    from refnn import activations, arrays, datasets, losses, oracle, storage, testing, witnesses
     from refnn.activations import (
         ELU,
         GELU,
@@ -41,11 +41,23 @@ if TYPE_CHECKING:
         SettingError,
         ShapeError,
         TargetError,
+        UndecidedError,
         UnsupportedOperationError,
     )
     from refnn.layers import Dense, Layer, glorot, he, zeros
     from refnn.losses import BinaryCrossEntropy, Huber, InnerProduct, Loss, SoftmaxCrossEntropy, SquaredError, softmax
     from refnn.network import Evaluation, Network
+    from refnn.oracle import SEMANTICS
+    from refnn.oracle.certificate import Certificate, Certified, certified_learning_rate
+    from refnn.oracle.truth import (
+        Exact,
+        Truth,
+        exact,
+        exact_derivative,
+        exact_hessian_vector_product,
+        exact_loss,
+        exact_update,
+    )
     from refnn.rules import GradientDescent, Rule
     from refnn.training import History, fit
 
@@ -55,27 +67,34 @@ _HOME = {
     "activations": "ELU GELU Activation GELUTanh Identity LeakyReLU ReLU SiLU Sigmoid Softplus Tanh",
     "descent": "Batches FullBatch MiniBatch SingleSample Step descend",
     "errors": "DTypeError DataError DivergenceError MissingExtraError NonFiniteError RefnnError SettingError "
-    "ShapeError TargetError UnsupportedOperationError",
+    "ShapeError TargetError UndecidedError UnsupportedOperationError",
     "layers": "Dense Layer glorot he zeros",
     "losses": "BinaryCrossEntropy Huber InnerProduct Loss SoftmaxCrossEntropy SquaredError softmax",
     "network": "Evaluation Network",
+    "oracle": "SEMANTICS",
+    "oracle.certificate": "Certificate Certified certified_learning_rate",
+    "oracle.truth": "Exact Truth exact exact_derivative exact_hessian_vector_product exact_loss exact_update",
     "rules": "GradientDescent Rule",
     "training": "History fit",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
-_MODULES = ("activations", "arrays", "datasets", "losses", "storage", "testing", "witnesses")
+_MODULES = ("activations", "arrays", "datasets", "losses", "oracle", "storage", "testing", "witnesses")
 
 __all__ = [
     "ELU",
     "GELU",
+    "SEMANTICS",
     "Activation",
     "Batches",
     "BinaryCrossEntropy",
+    "Certificate",
+    "Certified",
     "DTypeError",
     "DataError",
     "Dense",
     "DivergenceError",
     "Evaluation",
+    "Exact",
     "FullBatch",
     "GELUTanh",
     "GradientDescent",
@@ -104,15 +123,24 @@ __all__ = [
     "Step",
     "Tanh",
     "TargetError",
+    "Truth",
+    "UndecidedError",
     "UnsupportedOperationError",
     "activations",
     "arrays",
+    "certified_learning_rate",
     "datasets",
     "descend",
+    "exact",
+    "exact_derivative",
+    "exact_hessian_vector_product",
+    "exact_loss",
+    "exact_update",
     "fit",
     "glorot",
     "he",
     "losses",
+    "oracle",
     "softmax",
     "storage",
     "testing",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar, final
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, final, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +31,25 @@ LOWER = "Lower the learning rate, or scale the data"
 N = TypeVar("N", bound=np.generic)
 Schedule: TypeAlias = Callable[[int], float]
 """A learning rate for each step, counted from 0."""
+
+Outcome: TypeAlias = Literal["lowered", "swallowed", "not proven"]
+
+
+class Certificate(Protocol):
+    """What is proven of a step."""
+
+    def outcome(self, w: FloatArray, /) -> Outcome:
+        """What is proven of the rounded parameters at which it arrived."""
+
+
+@runtime_checkable
+class ProvenRate(Protocol):
+    """A learning rate that comes with a proof for each step; `refnn.Certified` is one."""
+
+    def propose(
+        self, network: Network, w: FloatArray, x: FloatArray, labels: FloatArray, gradient: FloatArray, /
+    ) -> tuple[float, Certificate]:
+        """The learning rate of a step on this batch, 0 if none can be proven; and the proof."""
 
 
 # --------------------------------------------------------------------------------------- which samples each step sees
@@ -149,6 +168,12 @@ class Step:
         Its gradient before the update; read-only.
     parameters : (P,)
         The parameters after the update; read-only.
+    certificate
+        With `refnn.Certified`, the certificate of this step: its learning rate is a fraction of what is certified, or 0
+        where nothing is, and then the parameters stay.
+    outcome
+        With a certificate, what is proven of the loss of this batch at the rounded `parameters`: ``"lowered"``;
+        ``"swallowed"``, if the real step lowers it, but rounding has left every parameter as it was; ``"not proven"``.
     """
 
     number: int
@@ -158,6 +183,8 @@ class Step:
     loss: float
     gradient: FloatArray
     parameters: FloatArray
+    certificate: Certificate | None = None
+    outcome: Outcome | None = None
 
 
 def descend(
@@ -167,7 +194,7 @@ def descend(
     y: ArrayLike,
     *,
     batches: Batches,
-    learning_rate: float | Schedule,
+    learning_rate: float | Schedule | ProvenRate,
     epochs: int,
     rule: Rule[Any] | None = None,
     rng: RandomState | None = None,
@@ -187,7 +214,8 @@ def descend(
     batches
         `FullBatch()`, `SingleSample()`, `MiniBatch(size)`, or an object like them.
     learning_rate
-        η, a positive number; or a function that gives one for each step, counted from 0.
+        η, a positive number; a function that gives one for each step, counted from 0; or `refnn.Certified()`, with
+        which no step overshoots.
     epochs
         How often all samples are seen.
     rule
@@ -224,11 +252,17 @@ def descend(
     labels = network.check_targets(checked_w, checked_x, y)
     batch = checked_w.copy(), checked_x.copy(), labels.copy()  # what the caller writes into them later is not seen
     count("epochs", epochs, least=0)
-    if not callable(learning_rate):
+    if not callable(learning_rate) and not isinstance(learning_rate, ProvenRate):
         positive("learning_rate", learning_rate)
     instance("batches", batches, ("epoch", "shuffles"), "Pass refnn.FullBatch() or refnn.MiniBatch(32)")
     rule = GradientDescent() if rule is None else rule
     instance("rule", rule, ("initial_state", "step"), "Pass refnn.GradientDescent()")
+    if isinstance(learning_rate, ProvenRate) and not isinstance(rule, GradientDescent):
+        raise SettingError(
+            f"learning_rate is {shown(learning_rate)} and rule is {shown(rule)}",
+            "what is certified is the step w − η·g of gradient descent",
+            "Pass a number as the learning rate, or leave out the rule",
+        )
     random = generator(rng) if batches.shuffles or rng is not None else None
     return _steps(network, *batch, batches, learning_rate, epochs, rule, random)
 
@@ -239,7 +273,7 @@ def _steps(
     x: FloatArray,
     labels: FloatArray,
     batches: Batches,
-    learning_rate: float | Schedule,
+    learning_rate: float | Schedule | ProvenRate,
     epochs: int,
     rule: Rule[Any],
     rng: np.random.Generator | None,
@@ -247,27 +281,36 @@ def _steps(
     state, k = rule.initial_state(w), 0
     for epoch in range(epochs):
         for indices in batches.epoch(len(x), rng):
-            rate = learning_rate(k) if callable(learning_rate) else learning_rate
-            eta = float(positive(f"the learning rate of step {k}", rate))
-            batch = _samples(x, labels, indices, k)
-            loss, gradient, state, w = representable(
-                f"step {k} (epoch {epoch})",
-                _update,
-                *(network, rule, state, w, *batch, eta),
-                remedy=LOWER,
-                step=k,
-            )
-            yield Step(k, epoch, read_only(np.asarray(indices)), eta, float(loss), read_only(gradient), read_only(w))
+            name, batch = f"step {k} (epoch {epoch})", _samples(x, labels, indices, k)
+            loss, gradient = representable(name, _gradient, network, w, *batch, remedy=LOWER, step=k)
+            eta, certificate = _rate(learning_rate, k, network, w, *batch, gradient)
+            state, w = representable(name, _update, rule, state, w, gradient, eta, remedy=LOWER, step=k)
+            outcome = None if certificate is None else certificate.outcome(w)
+            seen = read_only(np.asarray(indices)), eta, float(loss), read_only(gradient), read_only(w)
+            yield Step(k, epoch, *seen, certificate, outcome)
             k += 1
 
 
-def _update(
-    network: Network, rule: Rule[Any], state: Any, w: FloatArray, x: FloatArray, labels: FloatArray, eta: float
-) -> tuple[FloatArray, FloatArray, Any, FloatArray]:
-    """One step: forward, loss and backward; then the update, which for gradient descent is w := w − η ∇L(w)."""
+def _gradient(network: Network, w: FloatArray, x: FloatArray, labels: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Forward, loss and backward."""
     _, loss, gradient, _ = network.differentiate(w, x, labels)
+    return loss, gradient
+
+
+def _update(rule: Rule[Any], state: Any, w: FloatArray, gradient: FloatArray, eta: float) -> tuple[Any, FloatArray]:
+    """The update, which for gradient descent is w := w − η ∇L(w)."""
     state, w = rule.step(state, w, gradient, eta)
-    return loss, gradient, state, finite_result(w)
+    return state, finite_result(w)
+
+
+def _rate(
+    learning_rate: float | Schedule | ProvenRate, k: int, network: Network, *batch_and_gradient: FloatArray
+) -> tuple[float, Certificate | None]:
+    """The learning rate of step k; and its certificate, if it has one."""
+    if isinstance(learning_rate, ProvenRate):
+        return learning_rate.propose(network, *batch_and_gradient)
+    rate = learning_rate(k) if callable(learning_rate) else learning_rate
+    return float(positive(f"the learning rate of step {k}", rate)), None
 
 
 def _samples(x: FloatArray, labels: FloatArray, indices: IntArray, step: int) -> tuple[FloatArray, FloatArray]:

@@ -12,6 +12,7 @@ __all__ = [
     "SettingError",
     "ShapeError",
     "TargetError",
+    "UndecidedError",
     "UnsupportedOperationError",
 ]
 
@@ -80,6 +81,10 @@ class DivergenceError(RefnnError, ArithmeticError):
 
     step: int | None = None
     history: object | None = None
+
+
+class UndecidedError(RefnnError, ArithmeticError):
+    """What had to be decided could not be, with the precision that was allowed."""
 
 
 class MissingExtraError(RefnnError, ImportError):

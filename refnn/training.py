@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from refnn.arrays import FloatArray
 from refnn.checks import RandomState, count, number, shown
-from refnn.descent import LOWER, Batches, Schedule, descend, read_only
+from refnn.descent import LOWER, Batches, ProvenRate, Schedule, descend, read_only
 from refnn.errors import DivergenceError, SettingError
 from refnn.network import Network
 from refnn.rules import Rule
@@ -74,7 +74,7 @@ def fit(
     y: ArrayLike,
     *,
     batches: Batches,
-    learning_rate: float | Schedule,
+    learning_rate: float | Schedule | ProvenRate,
     epochs: int,
     rule: Rule[Any] | None = None,
     rng: RandomState | None = None,

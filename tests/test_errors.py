@@ -16,6 +16,7 @@ BUILT_IN = {
     "DTypeError": TypeError,
     "NonFiniteError": ValueError,
     "TargetError": ValueError,
+    "UndecidedError": ArithmeticError,
     "SettingError": ValueError,
     "DataError": ValueError,
     "DivergenceError": ArithmeticError,

@@ -1,0 +1,427 @@
+"""A certified learning rate: every rate up to it provably lowers the loss of a batch, and a certificate that says why.
+
+Along a step, φ(η) = L(w − η·g) is a function of the learning rate η alone; g is the gradient that the program has, with
+all its rounding. The segment from 0 to the certified rate is covered by tiles. On the first, φ′ is proven to be
+negative; on every other one either that, or φ is proven to be below φ(0). Then φ(η) < φ(0) for every η in (0, rate], in
+real numbers. How a tile is enclosed, and why kinks do no harm there, says `refnn.arithmetic.tile`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple, TypeAlias, final
+
+import numpy as np
+from flint import arb
+from numpy.typing import ArrayLike
+
+from refnn.arithmetic.ball import BallArray, working_precision
+from refnn.arithmetic.dual import DualArray
+from refnn.arithmetic.tile import TileArray
+from refnn.arrays import FloatArray
+from refnn.checks import count, finite, instance, number, positive, real_array, representable
+from refnn.descent import Outcome
+from refnn.errors import SettingError, ShapeError
+from refnn.network import Network
+from refnn.oracle.kinks import near_kinks
+
+__all__ = ["Certificate", "Certified", "Reason", "Tile", "certified_learning_rate"]
+
+Reason: TypeAlias = Literal["crossing", "limit", "budget", "precision", "zero gradient", "kink", "no descent"]
+
+_LIMIT, _BUDGET = 1e6, 1000
+_BITS, _MOST_BITS = 128, 1024
+_TIGHT = 2.0**-10
+"""The search ends when the certified rate is within this, relatively, of one at which the loss is proven not lower."""
+_ZERO = arb(0)
+_TINY = float(np.finfo(np.float64).tiny)
+_HALVINGS = 20
+"""How often a tile is halved, at most, to prove it again by plain balls."""
+
+_WHY: dict[Reason, str] = {
+    "crossing": "at {beyond:.6g} it is proven not to be lower",
+    "limit": "the search ended at this limit",
+    "budget": "the search ended when its budget of tiles was spent",
+    "precision": "nothing more could be proven with {bits} bits",
+    "zero gradient": "the gradient is zero",
+    "kink": "a unit stands on its kink, and the loss does not fall from there: at {beyond:.3g} it is proven not lower",
+    "no descent": "the gradient, as it was rounded, leads nowhere lower: at {beyond:.3g} the loss is proven not lower",
+}
+
+
+class Tile(NamedTuple):
+    """A segment of learning rates, with what is proven of the loss on it.
+
+    Attributes
+    ----------
+    low, high
+        Its ends, as exact numbers.
+    slope : ()
+        A ball around φ′(η), for almost every η between.
+    loss : ()
+        A ball around φ(η), for every η between.
+    """
+
+    low: float
+    high: float
+    slope: BallArray
+    loss: BallArray
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Line:
+    """The loss along a step: φ(η) = L(w − η·g), enclosed at the working precision."""
+
+    network: Network
+    w: FloatArray
+    x: FloatArray
+    labels: FloatArray
+    gradient: FloatArray
+
+    def at(self, eta: arb) -> BallArray:
+        """The parameters w − η·g, for every η of a ball."""
+        moved: BallArray = BallArray.exact(self.w) - _ball(eta) * BallArray.exact(self.gradient)
+        return moved
+
+    def loss(self, eta: arb) -> arb:
+        """A ball around φ, for every η of a ball."""
+        return _item(self.network.value(self.at(eta), BallArray.exact(self.x), self.labels))
+
+    def slope(self, eta: arb) -> arb:
+        """A ball around φ′, for every η of a ball: by dual numbers over plain balls."""
+        w = DualArray(self.at(eta), -BallArray.exact(self.gradient))
+        phi: DualArray[BallArray] = self.network.value(w, w.lift(self.x), self.labels)
+        return _item(phi.tangent)
+
+    def tile(self, low: arb, high: arb) -> TileArray:
+        """Between two rates, φ at both ends and its slope between."""
+        w = TileArray(self.at(low), self.at(high), -BallArray.exact(self.gradient), _ball(high - low))
+        phi: TileArray = self.network.value(w, w.lift(self.x), self.labels)
+        return phi
+
+
+def _ball(value: arb) -> BallArray:
+    return BallArray(np.array(value, object))
+
+
+def _item(ball: BallArray) -> arb:
+    element: arb = ball.elements.item()
+    return element
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Certificate:
+    """A learning rate up to which the loss of a batch is proven to be lower, and the proof.
+
+    Attributes
+    ----------
+    rate
+        η̄: for every real η in (0, η̄], L(w − η·g) < L(w). 0 if nothing is certified.
+    reason
+        Why it is no larger. ``"crossing"``: at `beyond` the loss is proven not to be lower. ``"limit"``: the search
+        ended there, as it must where the loss falls without end. ``"budget"``: so many tiles were examined.
+        ``"precision"``: with `bits` bits nothing more could be proven. For a rate of 0 also ``"zero gradient"``;
+        ``"kink"``: a unit stands on its kink, and g is no direction of descent; ``"no descent"``: g, as it was rounded,
+        is none, as happens at a minimum.
+    beyond
+        The least rate at which the loss is proven not to be lower; infinity if none was met.
+    tiles
+        What covers (0, rate], from 0 upwards.
+    loss : ()
+        A ball around L(w).
+    gradient : (P,)
+        g.
+    bits
+        The precision of the proof.
+    """
+
+    rate: float
+    reason: Reason
+    beyond: float
+    tiles: tuple[Tile, ...] = field(repr=False)
+    loss: BallArray = field(repr=False)
+    gradient: FloatArray = field(repr=False)
+    bits: int
+    _line: _Line = field(repr=False)
+
+    def __str__(self) -> str:
+        """The certificate in a sentence."""
+        proven = f"every learning rate in (0, {self.rate:.6g}] provably lowers the loss" if self.rate else "no rate"
+        return f"{proven}; {_WHY[self.reason].format(beyond=self.beyond, bits=self.bits)}"
+
+    def holds(self) -> bool:
+        """Validate the certificate anew, without the arithmetic that found it.
+
+        The tiles must follow one another from 0 to the rate. On each, or else on both its halves, plain balls must
+        prove that φ′ is negative; or, away from 0, that φ(middle) + φ′(tile)·(tile − middle) is below φ(0): then φ is
+        too, by the mean value theorem.
+        """
+        ends = [0.0, *(tile.high for tile in self.tiles)]
+        follow = ends[-1] == self.rate and all(t.low == low < t.high for t, low in zip(self.tiles, ends, strict=False))
+        with working_precision(self.bits):
+            return follow and all(self._lower(tile.low, tile.high, _HALVINGS) for tile in self.tiles)
+
+    def _lower(self, low: float, high: float, halvings: int) -> bool:
+        line, middle, eta = self._line, low + (high - low) / 2, arb(low).union(high)
+        slope = line.slope(eta)
+        if slope < 0 or (low > 0 and line.loss(arb(middle)) + slope * (eta - middle) < line.loss(_ZERO)):
+            return True
+        return halvings > 0 and self._lower(low, middle, halvings - 1) and self._lower(middle, high, halvings - 1)
+
+    def outcome(self, w: FloatArray) -> Outcome:
+        """What is proven of the rounded weights at which a step arrived: L there, against L before the step.
+
+        Parameters
+        ----------
+        w : (P,)
+            The weights after the step.
+
+        Returns
+        -------
+        str
+            ``"lowered"``: the loss is proven lower. ``"swallowed"``: the real step lowers it, but rounding has left no
+            weight changed. ``"not proven"``: neither.
+        """
+        line = self._line
+        if np.array_equal(w, line.w):
+            return "swallowed" if self.rate > 0 else "not proven"
+        bits = _BITS
+        while bits <= _MOST_BITS:
+            with working_precision(bits):
+                before, after = line.loss(_ZERO), replace(line, w=w).loss(_ZERO)
+                if after < before:
+                    return "lowered"
+                bits = _MOST_BITS + 1 if after >= before else 2 * bits
+        return "not proven"
+
+
+# ---------------------------------------------------------------------------------------------------------- the search
+
+
+@final
+@dataclass(slots=True, eq=False)
+class _Search:
+    """What is proven so far, and how long the next tile should be."""
+
+    line: _Line
+    limit: float
+    first: float
+    length: float
+    bits: int = _BITS
+    tiles: list[Tile] = field(default_factory=list)
+    low: float = 0
+    room: float = 0
+    """By how much the loss is lower at `low` than at 0."""
+    beyond: float = math.inf
+    excess: float = 0
+    """By how much it is not lower at `beyond`."""
+
+    def finished(self) -> Reason | None:
+        """Why the search is over, if it is; if a tile has become too short to lead anywhere, more bits are tried."""
+        if self.low >= self.limit:
+            return "limit"
+        if self.low >= (1 - _TIGHT) * self.beyond:
+            return "crossing"
+        if self.length >= (self.low * 2.0**-24 if self.low else self.first * 2.0**-100):
+            return None
+        if self.low == 0 and self.beyond < math.inf:
+            return "no descent"
+        if self.bits == _MOST_BITS:
+            return "precision"
+        self.bits *= 2
+        self.length = self.low * 2.0**-10 if self.low else self.first * 2.0**-20
+        return None
+
+    def end(self) -> float:
+        """Where the next tile ends, at most: where the loss seems to cross its start, a little before or past that."""
+        if self.beyond == math.inf:
+            return min(self.low + self.length, self.limit)
+        if not self.room + self.excess > 0 or self.low == 0:
+            return min(self.low + self.length, self.low + (self.beyond - self.low) / 16)
+        root = self.low + (self.beyond - self.low) * self.room / (self.room + self.excess)
+        before, past = root * (1 - _TIGHT / 3), root * (1 + _TIGHT / 3)
+        aim = before if before > self.low * (1 + _TIGHT / 9) else past
+        return min(self.low + self.length, aim if self.low < aim < self.beyond else (self.low + self.beyond) / 2)
+
+    def advance(self) -> Reason | None:
+        """Prove one more tile, or learn from it how long the next may be; or see that the loss does not fall at all."""
+        high = self.end()
+        with working_precision(self.bits):
+            low, end, before = arb(self.low), arb(high), self.line.loss(_ZERO)
+            phi = self.line.tile(low, end)
+            slope, whole, left, right = map(_item, (phi.moving, phi.whole, phi.start, phi.end))
+            highest, spread = left.max(right), slope.rad() * (end - low)
+            room, above = float(before - highest), float(whole.upper() - highest)
+            falling = float(left - right) / float(spread) if 0 < spread < math.inf else 0.0
+            proven, rises, crossed = slope < 0 or (low > 0 and whole < before), slope >= 0, right >= before
+        # The radius of the slope grows like the tile, and what it leaves open above both ends like its square.
+        factor = max(0.8 * falling, 0.9 * math.sqrt(room / max(above, _TINY)) if room > 0 else 0)
+        length = high - self.low
+        if proven:
+            self.tiles.append(Tile(self.low, high, phi.moving, phi.whole))
+            self.low, self.room, self.length = high, float(before - right), length * min(max(factor, 0.7), 10)
+        elif rises and self.low == 0:
+            self.beyond = high
+            return "no descent"
+        elif crossed:
+            self.beyond, self.excess, self.length = high, float(right - before), length
+        else:
+            self.length = length * min(max(factor, 0.01), 0.7)
+        return None
+
+
+def _certify(line: _Line, limit: float, budget: int, progress: Callable[[float], None] | None) -> Certificate:
+    size = float(np.linalg.norm(line.gradient.astype(np.float64)))
+    with working_precision(_BITS):
+        loss = line.loss(_ZERO)
+        stands = bool(near_kinks(line.network, BallArray.exact(line.w), BallArray.exact(line.x)))
+    first = 0.1 * abs(float(loss)) / size / size if size > 0 else 0.0  # a tenth of where the tangent meets 0
+    first = min(first if 0 < first < math.inf else 1.0, limit)
+    search = _Search(line, limit, first, first)
+    reason: Reason | None = None if size > 0 else "zero gradient"
+    for _ in range(budget):
+        reason = reason or search.finished() or search.advance()
+        if reason is not None:
+            break
+        if progress is not None:
+            progress(search.low)
+    if reason == "no descent" and stands:
+        reason = "kink"
+    return Certificate(
+        search.low,
+        reason or search.finished() or "budget",
+        search.beyond,
+        tuple(search.tiles),
+        _ball(loss),
+        line.gradient,
+        search.bits,
+        line,
+    )
+
+
+def certified_learning_rate(
+    network: Network,
+    w: ArrayLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    gradient: ArrayLike | None = None,
+    limit: float = _LIMIT,
+    budget: int = _BUDGET,
+    progress: Callable[[float], None] | None = None,
+) -> Certificate:
+    """The learning rate η̄ such that every η in (0, η̄] provably lowers the loss of a batch.
+
+    Parameters
+    ----------
+    network, w, x, y
+        As for `refnn.Network.loss`. Every layer is continuous and piecewise smooth, as all of refnn's are.
+    gradient : (P,)
+        The direction g of the step w − η·g, as exact numbers; if none is given, the gradient that the network computes
+        in floats. Pass that of another program to certify its step.
+    limit
+        Up to where to search: where classes are separable, the loss falls without end.
+    budget
+        How many tiles to examine, at most; a network with smooth activations takes about twenty.
+    progress
+        Called with the rate that is certified so far, after each tile.
+
+    Returns
+    -------
+    Certificate
+        With ``rate``, ``reason`` and ``tiles``; ``print(certificate)`` says it in a sentence, and
+        ``certificate.holds()`` proves it again.
+
+    Raises
+    ------
+    ShapeError, DTypeError, NonFiniteError, TargetError, SettingError
+        If an argument does not fit.
+    DivergenceError
+        If the gradient leaves the range of its format.
+    MissingExtraError
+        If python-flint is not installed.
+
+    Notes
+    -----
+    The step is that of real numbers, w − η·g without rounding; what a step with rounding does says
+    `Certificate.outcome`.
+
+    Examples
+    --------
+    L(w, b) = ½(3w + b − 6)² has the gradient (−18, −6) at 0. The residual −6 + 60η is as large as at first at η = 0.2:
+
+    >>> import refnn
+    >>> network = refnn.Network(refnn.Dense(1, 1), loss=refnn.SquaredError())
+    >>> certificate = refnn.certified_learning_rate(network, [0.0, 0.0], [[3.0]], [[6.0]])
+    >>> print(certificate)
+    every learning rate in (0, 0.199921] provably lowers the loss; at 0.200015 it is proven not to be lower
+    >>> certificate.holds()
+    True
+    """
+    instance("network", network, ("unpack", "differentiate"), "Pass a refnn.Network")
+    checked_w, checked_x = network.check(w, x)
+    labels = network.check_targets(checked_w, checked_x, y)
+    if gradient is None:
+        g = representable("the gradient", network.differentiate, checked_w, checked_x, labels)[2]
+    else:
+        g = finite("gradient", real_array("gradient", gradient, np.dtype(np.float64)))
+        if g.shape != checked_w.shape:
+            raise ShapeError(
+                f"gradient has shape {g.shape}, expected {checked_w.shape}",
+                "the step is w − η·g",
+                "Pass one number for each parameter, in the order of w",
+            )
+    positive("limit", limit)
+    line = _Line(network, checked_w.copy(), checked_x.copy(), labels, g)
+    return _certify(line, float(limit), count("budget", budget), progress)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A learning rate for `refnn.descend` that cannot overshoot: a fraction of each step's own certified rate.
+
+    Parameters
+    ----------
+    fraction
+        In (0, 1]; half the certified rate is near the bottom of a bowl.
+    limit, budget
+        As for `certified_learning_rate`.
+
+    Raises
+    ------
+    SettingError
+        If a number is out of its range.
+
+    Examples
+    --------
+    >>> import refnn
+    >>> network = refnn.Network(refnn.Dense(1, 1), loss=refnn.SquaredError())
+    >>> x, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    >>> rate = refnn.Certified(fraction=0.5)
+    >>> for step in refnn.descend(network, [0.0, 0.0], x, y, batches=refnn.FullBatch(), learning_rate=rate, epochs=9):
+    ...     assert step.outcome == "lowered"
+    """
+
+    fraction: float = 0.5
+    limit: float = _LIMIT
+    budget: int = _BUDGET
+
+    def __post_init__(self) -> None:
+        if not 0 < number("fraction", self.fraction) <= 1:
+            raise SettingError(
+                f"fraction is {self.fraction}", "it is a part of the certified rate", "Pass a number in (0, 1]"
+            )
+        positive("limit", self.limit)
+        count("budget", self.budget)
+
+    def propose(
+        self, network: Network, w: FloatArray, x: FloatArray, labels: FloatArray, gradient: FloatArray
+    ) -> tuple[float, Certificate]:
+        """The learning rate of a step with this gradient, and the certificate that it is a fraction of."""
+        certificate = _certify(_Line(network, w, x, labels, gradient), float(self.limit), self.budget, None)
+        return float(self.fraction) * certificate.rate, certificate
