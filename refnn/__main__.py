@@ -40,8 +40,9 @@ WORTH_TELLING = 5
 
 VERIFY_HELP = """\
 Train a network on real data by all three variants of gradient descent (full batch, single sample, mini-batch), from
-the same parameters, and hold its gradient against every witness before and after. Prints a table, and writes a folder
-with plots: open its index.html. Without --data, the data are Fisher's irises."""
+the same parameters, and hold its gradient against every witness, and against its exact value, before and after. Proves
+which learning rates lower the loss in the first step. Prints tables, and writes a folder with plots: open its
+index.html. Without --data, the data are Fisher's irises."""
 
 VERIFY_EXAMPLES = """\
 examples:
@@ -51,8 +52,8 @@ examples:
   refnn verify --json --quiet > result.json
 
 exit codes:
-  0 everything agrees; 1 a witness disagrees, or training diverged; 2 bad usage or input; 4 undecided: no witness could
-  speak, or zeros would pass in place of the gradient; 130 interrupted"""
+  0 everything agrees; 1 a witness or the exact gradient disagrees, or training diverged; 2 bad usage or input;
+  4 undecided: no witness could speak, or zeros would pass in place of the gradient; 130 interrupted"""
 
 TRAIN_HELP = """\
 Train a network on a table by one variant of gradient descent, and save its weights. Ctrl-C stops training and saves
@@ -62,6 +63,7 @@ TRAIN_EXAMPLES = """\
 examples:
   refnn train --epochs 20
   refnn train --data houses.csv --target price --variant mini --save weights.npz
+  refnn train --variant full --certified --epochs 20
   refnn train --data patients.csv --target outcome --kind classes --patience 10 --epochs 1000
 
 exit codes:
@@ -118,17 +120,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"refnn {refnn.__version__}")
     parser.set_defaults(command=None, parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    verify = _command(commands, "verify", "train on real data and check every gradient", VERIFY_HELP, VERIFY_EXAMPLES)
+    verify, _ = _command(
+        commands, "verify", "train on real data and check every gradient", VERIFY_HELP, VERIFY_EXAMPLES
+    )
     verify.add_argument(
         "--report", metavar="DIR", default="refnn-report", help="the folder to write (default: %(default)s)"
     )
     verify.set_defaults(command=_verify, parser=verify)
-    train = _command(commands, "train", "train and save the weights", TRAIN_HELP, TRAIN_EXAMPLES)
+    train, rates = _command(commands, "train", "train and save the weights", TRAIN_HELP, TRAIN_EXAMPLES)
     train.add_argument(
         "--variant",
         choices=("full", "single", "mini"),
         default="mini",
         help="samples in each step: all, one, or a mini-batch (default: %(default)s)",
+    )
+    rates.add_argument(
+        "--certified",
+        nargs="?",
+        type=float,
+        const=0.5,
+        metavar="FRACTION",
+        help="take this part of the rate that provably lowers the loss of each batch (default: 0.5)",
     )
     train.add_argument("--stop-below", type=float, metavar="LOSS", help="stop once the loss is below this")
     train.add_argument(
@@ -139,8 +151,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: Any, name: str, summary: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """A command with the options that all commands share."""
+def _command(
+    commands: Any, name: str, summary: str, description: str, examples: str
+) -> tuple[argparse.ArgumentParser, Any]:
+    """A command with the options that all commands share, and its group of those that choose the learning rate."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
@@ -170,7 +184,8 @@ def _command(commands: Any, name: str, summary: str, description: str, examples:
     training.add_argument(
         "--epochs", type=int, default=100, metavar="N", help="passes over all samples (default: %(default)s)"
     )
-    training.add_argument(
+    rates = training.add_mutually_exclusive_group()
+    rates.add_argument(
         "--learning-rate", type=float, default=0.1, metavar="RATE", help="the step size (default: %(default)s)"
     )
     training.add_argument(
@@ -179,7 +194,7 @@ def _command(commands: Any, name: str, summary: str, description: str, examples:
     training.add_argument("--seed", type=int, default=0, metavar="N", help="for all randomness (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON on standard output, and nothing else there")
     parser.add_argument("--quiet", action="store_true", help="print no progress and no tables, only the outcome")
-    return parser
+    return parser, rates
 
 
 def _activations() -> dict[str, Callable[[], Any]]:
@@ -252,6 +267,11 @@ def _print_verification(verification: Verification, *, tables: bool) -> None:
         _say(f"refnn {refnn.__version__}: {data.name}, {len(data.x)} samples, {data.x.shape[1]} features, {data.kind}")
         _say(verification.network.describe() + "\n")
         _say(_drawn(console, table.witness_table(verification)))
+        if verification.missing:
+            _say(table.certificate(verification) + "\n")
+        else:
+            _say(_drawn(console, table.exact_table(verification)))
+            _say(textwrap.fill(table.certificate(verification), console.width) + "\n")
         for title, lines in (
             ("What each witness compared, and cannot see", table.blind_spots(verification.moments)),
             ("Remarks", table.notes(verification.moments)),
@@ -315,6 +335,7 @@ def _train(options: argparse.Namespace) -> int:
         count("patience", options.patience)
     if options.stop_below is not None:
         positive("stop_below", options.stop_below)  # no loss of this command is ever negative
+    learning_rate = settings.learning_rate if options.certified is None else refnn.Certified(options.certified)
     raw = _data(options)
     data = raw.standardised()
     network = network_for(data, settings)
@@ -336,7 +357,7 @@ def _train(options: argparse.Namespace) -> int:
             data.x,
             data.y,
             batches=variants[options.variant],
-            learning_rate=settings.learning_rate,
+            learning_rate=learning_rate,
             epochs=settings.epochs,
             rng=settings.seed,
             stop_below=options.stop_below,
@@ -352,6 +373,8 @@ def _train(options: argparse.Namespace) -> int:
         "refnn": refnn.__version__,
         "data": data.name,
         "variant": options.variant,
+        "learning_rate": settings.learning_rate if options.certified is None else None,
+        "certified": options.certified,
         "stopped": history.stopped,
         "steps": history.steps,
         "seconds": time.perf_counter() - begin,

@@ -164,6 +164,12 @@ def instance(name: str, value: object, members: tuple[str, ...], remedy: str) ->
         raise SettingError(f"{name} is {shown(value)}", f"it has to be an object with {', '.join(members)}", remedy)
 
 
+def callback(name: str, value: Callable[..., None] | None, purpose: str) -> None:
+    """Refuse `value` unless it can be called, or is None."""
+    if value is not None and not callable(value):
+        raise SettingError(f"{name} is {shown(value)}", purpose, "Pass a function, or None")
+
+
 def generator(rng: RandomState | None) -> np.random.Generator:
     """`rng` as `numpy.random.default_rng` understands it; None is refused, for the result depends on it."""
     if rng is None:

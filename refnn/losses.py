@@ -286,10 +286,10 @@ class SoftmaxCrossEntropy(Loss):
         """For ``"weights"``, Σᵢ Σ_c weight_c yᵢ_c."""
         if self.reduction != "weights":
             return Loss.divisor(self, t, labels)
-        if self.class_weights is None:
-            return int(labels.shape[0])
-        weighted: A = total(constant(t, labels) * constant(t, np.array(self.class_weights)))
-        return weighted
+        weights: A = constant(t, labels)
+        if self.class_weights is not None:
+            weights = weights * constant(t, np.array(self.class_weights))
+        return total(weights)
 
     def prediction(self, z: A) -> A:
         """log softmax(z)."""

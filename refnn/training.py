@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnn.arrays import FloatArray
-from refnn.checks import RandomState, count, number, shown
+from refnn.checks import RandomState, callback, count, number
 from refnn.descent import LOWER, Batches, ProvenRate, Schedule, descend, read_only
-from refnn.errors import DivergenceError, SettingError
+from refnn.errors import DivergenceError
 from refnn.network import Network
 from refnn.rules import Rule
 
@@ -120,10 +120,7 @@ def fit(
     target = -math.inf if stop_below is None else number("stop_below", stop_below)
     wait = sys.maxsize if patience is None else count("patience", patience)
     steps = descend(network, w, x, y, batches=batches, learning_rate=learning_rate, epochs=epochs, rule=rule, rng=rng)
-    if progress is not None and not callable(progress):
-        raise SettingError(
-            f"progress is {shown(progress)}", "it is called after each epoch", "Pass a function, or None"
-        )
+    callback("progress", progress, "it is called after each epoch")
     reached, samples = network.check(w, x)
     reached = read_only(reached.copy())
     losses, done, left = [network.loss(reached, x, y)], 0, len(samples)

@@ -294,3 +294,53 @@ def test_batches_may_give_any_sequence_of_whole_numbers() -> None:
 
     (step,) = steps(batches=Ranges())
     assert step.indices.tolist() == [0, 1, 2, 3, 4]
+
+
+# -------------------------------------------------------------------------------------------------- rates with a proof
+
+
+class Proposes:
+    """A rate with a proof, which writes down what it is asked."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self.asked: list[tuple[Any, ...]] = []
+        self.reached: list[list[float]] = []
+
+    def propose(self, network: Network, *arguments: Any) -> tuple[float, Proposes]:
+        self.asked.append((network, *(a.tolist() for a in arguments)))
+        return self.rate, self
+
+    def outcome(self, w: Any) -> descent.Outcome:
+        self.reached.append(w.tolist())
+        return "not proven"
+
+
+def test_a_rate_with_a_proof_is_asked_at_every_step_about_its_batch() -> None:
+    rate = Proposes(0.125)
+    taken = steps(batches=MiniBatch(2), epochs=2, rng=0, learning_rate=rate)
+    w = [0.0, 0.0]
+    assert len(taken) == len(rate.asked) == len(rate.reached) == 6
+    for step, asked, reached in zip(taken, rate.asked, rate.reached, strict=True):
+        x, y = [X[i] for i in step.indices], [[Y[i]] for i in step.indices]
+        assert asked == (LINE, w, x, y, step.gradient.tolist())
+        assert (step.certificate, step.outcome, step.learning_rate) == (rate, "not proven", 0.125)
+        w = reached
+        assert w == step.parameters.tolist()
+    plain = steps(batches=MiniBatch(2), epochs=2, rng=0, learning_rate=0.125)
+    assert [s.parameters.tolist() for s in taken] == [s.parameters.tolist() for s in plain]
+    assert {(s.certificate, s.outcome) for s in plain} == {(None, None)}
+
+
+def test_where_nothing_can_be_proven_the_rate_is_0_and_the_parameters_stay() -> None:
+    for step in steps(w=[0.5, 0.25], epochs=2, learning_rate=Proposes(0.0)):
+        assert (step.learning_rate, step.parameters.tolist()) == (0, [0.5, 0.25])
+
+
+def test_a_proof_is_of_gradient_descent_alone() -> None:
+    class Own:
+        initial_state = step = GradientDescent.step
+
+    assert len(steps(learning_rate=Proposes(0.1), rule=GradientDescent())) == 1
+    with pytest.raises(SettingError, match=r"^learning_rate is <.*> and rule is <.*: what is certified is the step"):
+        steps(learning_rate=Proposes(0.1), rule=Own())

@@ -23,7 +23,7 @@ import refnn
 from refnn import storage
 from refnn.__main__ import main
 from refnn.report import plots, verification
-from tests.report.cases import quick_examine, row
+from tests.report.cases import hide_flint, quick_descent, quick_examine, rounding, row
 
 CLASSES = "a,b,y\n1,2,red\n2,0,red\n3,5,blue\n0,1,red\n4,4,blue\n2,5,blue\n5,1,blue\n"
 NUMBERS = "a,b,y\n1,2,0.5\n2,0,-1\n3,5,2\n0,1,7\n4,4,1\n2,5,3.5\n5,1,2\n"
@@ -40,7 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Witnesses who agree at once, and empty pictures; both have tests of their own."""
+    """Witnesses who agree and a proof that is there at once, and empty pictures; all have tests of their own."""
 
     def save(figure: object, folder: Path, name: str) -> tuple[str, str]:
         for suffix in ("svg", "png"):
@@ -48,6 +48,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return f"{name}.svg", f"{name}.png"
 
     monkeypatch.setattr(verification, "examine", quick_examine)
+    monkeypatch.setattr(verification, "examine_descent", quick_descent)
     monkeypatch.setattr(plots, "save", save)
 
 
@@ -114,6 +115,37 @@ def test_what_witnesses_cannot_see_and_remark_is_printed(
 
 
 @pytest.mark.usefixtures("quick", "home")
+def test_verify_prints_the_exact_gradient_and_the_certificate(capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify() == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "The same gradient against its exact value, on all 150 samples" in out
+    assert len(re.findall(r"exact value -?[0-9.]+e[-+][0-9]+ ", out)) == 4
+    assert "One step from the start, with all 150 samples: up to 1.96875 it falls. The proof has 3 tiles" in out
+
+
+@pytest.mark.usefixtures("quick", "home")
+def test_verify_without_flint_says_in_one_line_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide_flint(monkeypatch)
+    assert verify() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "No exact values and no proofs: python-flint is not installed. Run: pip install python-flint." in lines
+    assert not [line for line in lines if line.startswith("The same gradient")]
+
+
+@pytest.mark.usefixtures("home")
+def test_an_exact_gradient_out_of_its_bound_ends_with_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, quick: None
+) -> None:
+    monkeypatch.setattr(verification, "examine_rounding", lambda *_: rounding(ratio=2.0))
+    assert verify("--quiet") == 1
+    assert capsys.readouterr().out.startswith(
+        "The gradient disagrees with its exact value (before training), its exact"
+    )
+
+
+@pytest.mark.usefixtures("quick", "home")
 def test_json_is_all_that_stands_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert verify("--json") == 0
     document = json.loads(capsys.readouterr().out)
@@ -127,7 +159,9 @@ def test_json_is_all_that_stands_on_standard_output(capsys: pytest.CaptureFixtur
 def test_quiet_prints_the_outcome_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert verify("--quiet") == 0
     verdict, report = capsys.readouterr().out.splitlines()
-    assert verdict == "The gradient agrees with every witness that spoke: slow witness, other."
+    assert (
+        verdict == "The gradient agrees with every witness that spoke: slow witness, other; and with its exact value."
+    )
     assert report.startswith("Report: ")
 
 
@@ -172,7 +206,14 @@ def test_progress_is_shown_on_a_terminal_and_not_on_request(
     assert verify("--json") == 0
     out, err = capsys.readouterr()
     json.loads(out)
-    for part in ("witnesses before training", "training, single sample", "learning rates", "plots", "left:"):
+    for part in (
+        "witnesses before training",
+        "training, single sample",
+        "exact gradient after",
+        "certified",
+        "plots",
+        "left:",
+    ):
         assert part in err
     assert verify("--quiet") == 0
     assert capsys.readouterr().err == ""
@@ -297,6 +338,32 @@ def test_saved_weights_predict_new_samples_with_what_is_saved_beside_them(home: 
     assert network.loss(w, z, y) == pytest.approx(about["loss"], abs=2**-40)
 
 
+def test_certified_training_lowers_the_loss_in_every_epoch(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--data", "classes.csv", "--target", "y", "--variant", "full", "--epochs", "5", "--json"]
+    losses = []
+    for choice in ([], ["0.5"], ["0.25"]):
+        assert train(*options, "--certified", *choice) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert (document["certified"], document["learning_rate"]) == (float(choice[0]) if choice else 0.5, None)
+        losses.append(document["losses"])
+        assert losses[-1] == sorted(losses[-1], reverse=True)
+        assert len(set(losses[-1])) == 6
+    assert losses[0] == losses[1] != losses[2]
+    assert train(*options) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["certified"], document["learning_rate"]) == (None, 0.1)
+    assert home.exists()
+
+
+def test_certified_training_without_flint_names_it(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide_flint(monkeypatch)
+    assert train("--certified", "--save", "w.npz") == 2
+    assert "refnn: MissingExtraError: python-flint is not installed" in capsys.readouterr().err
+    assert files(home) == set()
+
+
 def test_training_stops_early_on_request(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--data", "classes.csv", "--target", "y", "--epochs", "2000", "--quiet"]
     assert train(*options, "--stop-below", "0.3") == 0
@@ -419,6 +486,7 @@ def test_places_that_cannot_be_written_are_refused_before_training(
     assert train("--save", "absent/w.npz") == 2
     assert train("--save", ".") == 2
     assert train("--patience", "0") == 2
+    assert train("--certified", "1.5") == 2
     for limit in ("0", "-1", "nan"):  # no loss is below 0
         assert train("--stop-below", limit) == 2
     assert capsys.readouterr().err.count("refnn: DataError") == 3
@@ -433,6 +501,9 @@ def test_places_that_cannot_be_written_are_refused_before_training(
         ["train", "--kind", "classes"],
         ["train", "--variant", "batch"],
         ["train", "--activation", "tanhh"],
+        ["train", "--certified", "half"],
+        ["train", "--certified", "0.5", "--learning-rate", "0.1"],
+        ["verify", "--certified"],
         ["verify", "--epochs", "many"],
         ["verify", "--bogus"],
         ["train", "--report", "here"],

@@ -18,15 +18,24 @@ from fractions import Fraction
 from threading import RLock
 from typing import Any, ClassVar, TypeAlias, final
 
-import flint
 import numpy as np
-from flint import arb, arb_mat, fmpq
 from numpy.typing import NDArray
 
 from refnn import arrays
 from refnn.arrays import Arithmetic, FloatArray, Root, Rules
+from refnn.errors import MissingExtraError
 
-__all__ = ["BallArray", "working_precision"]
+try:
+    import flint
+    from flint import arb, arb_mat, fmpq, fmpq_mat
+except ImportError as error:
+    raise MissingExtraError(
+        "python-flint is not installed",
+        "exact values and proofs are computed with its balls",
+        "Run: pip install python-flint; all that refnn may need is in its extra [exact]",
+    ) from error
+
+__all__ = ["BallArray", "arb", "fmpq", "fmpq_mat", "working_precision"]  # Arb's, from here, where they are guarded
 
 _Balls: TypeAlias = NDArray[Any]
 """An array whose elements are `flint.arb`."""
@@ -81,11 +90,9 @@ class BallArray(Arithmetic):
 
     def lift(self, value: Any) -> BallArray:
         """A constant: itself if it is a float or an integer, else a ball around it."""
-        if isinstance(value, np.ndarray):
+        if isinstance(value, np.ndarray) and value.dtype != object:
             return BallArray.exact(value)
-        if isinstance(value, Root):
-            return BallArray(_array((_ratio(value.ratio) * arb.pi() ** value.pi_power).sqrt()))
-        return BallArray(_array(_ratio(value) if isinstance(value, Fraction) else arb(value)))
+        return BallArray(_array(_numbers(value)))
 
     @property
     def midpoint(self) -> FloatArray:
@@ -107,31 +114,57 @@ class BallArray(Arithmetic):
         """For each ball, a float64 no less than any of its points."""
         ends = _array(_upper(self.elements))
         nearest = ends.astype(np.float64)
-        return np.where(ends <= nearest, nearest, np.nextafter(nearest, np.inf))
+        with np.errstate(over="ignore", under="ignore"):
+            return np.where(ends <= nearest, nearest, np.nextafter(nearest, np.inf))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle and copy, which know nothing of Arb: each midpoint and radius as an integer times a power of 2."""
-        return _restored, (self.shape, [_integers(ball) for ball in self.elements.flat])
+        return _restored, (self.shape, [_stored(ball) for ball in self.elements.flat])
 
     def text(self, digits: int = 20) -> NDArray[np.str_]:
         """Each ball in decimal, its midpoint to so many digits at most; what is written contains the whole ball."""
         return np.array([ball.str(digits) for ball in self.elements.flat], np.str_).reshape(self.shape)
 
 
-def _integers(ball: arb) -> tuple[tuple[int, int], tuple[int, int]] | None:
+_Stored: TypeAlias = tuple[tuple[int, int], tuple[int, int]] | str
+
+
+def _stored(ball: arb) -> _Stored:
     if not ball.is_finite():
-        return None
+        return "nan" if ball.is_nan() else "inf" if ball > 0 else "-inf" if ball < 0 else "0 +/- inf"
     (middle, exponent), (radius, scale) = ball.mid().man_exp(), ball.rad().man_exp()
     return (int(middle), int(exponent)), (int(radius), int(scale))
 
 
-def _restored(shape: tuple[int, ...], balls: list[tuple[tuple[int, int], tuple[int, int]] | None]) -> BallArray:
-    elements = [arb.nan() if ball is None else arb(*ball) for ball in balls]
-    return BallArray(np.fromiter(elements, object, len(elements)).reshape(shape))
+def _restored(shape: tuple[int, ...], stored: list[_Stored]) -> BallArray:
+    return BallArray(np.fromiter(map(_ball, stored), object, len(stored)).reshape(shape))
 
 
-def _ratio(value: Fraction) -> arb:
-    return arb(fmpq(value.numerator, value.denominator))
+def _ball(stored: _Stored) -> arb:
+    if isinstance(stored, str):
+        return arb(stored)
+    middle, (radius, scale) = stored
+    if not radius:
+        return arb(middle)
+    return arb(
+        middle, (2**31 * radius - 1, scale - 31)
+    )  # Arb rounds a radius upwards, even one of its own, to the next
+
+
+def as_fraction(value: Any) -> Fraction:
+    """A number of Python or NumPy as the rational number that it is."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    return Fraction(*plain.as_integer_ratio())
+
+
+def _number(value: Any) -> arb:
+    """A number as a ball around it, of radius 0 if it is a float or an integer."""
+    if isinstance(value, Root):
+        return (_number(value.ratio) * arb.pi() ** value.pi_power).sqrt()
+    if isinstance(value, (int, float)):
+        return arb(value)
+    ratio = as_fraction(value)
+    return arb(fmpq(ratio.numerator, ratio.denominator))
 
 
 def _array(result: Any) -> _Balls:
@@ -144,7 +177,7 @@ def _each(function: Callable[..., arb], arguments: int = 1) -> Callable[..., _Ba
     return elementwise
 
 
-_lower, _upper, _radius = _each(arb.lower), _each(arb.upper), _each(arb.rad)
+_lower, _upper, _numbers = _each(arb.lower), _each(arb.upper), _each(_number)
 
 
 # --------------------------------------------------------------------------------------------------------------- rules
@@ -164,7 +197,11 @@ def _rising(function: Callable[[arb], arb]) -> Callable[[arb], arb]:
 
 
 def _expit(z: arb) -> arb:
-    return 1 / (1 + (-z).exp())
+    """1/(1 + exp(−z)), on the side of zero where the exponential does not overflow."""
+    if z.mid() > 0:
+        return 1 / (1 + (-z).exp())
+    e = z.exp()
+    return e / (1 + e)
 
 
 def _softplus(z: arb) -> arb:
@@ -176,7 +213,7 @@ def _sech_squared(z: arb) -> arb:
     """It falls with |z|, from 1 at 0."""
     if z.rad() < _NARROW:
         return z.sech() ** 2
-    return arb(z.abs_lower()).sech().union(arb(z.abs_upper()).sech()) ** 2
+    return (arb(z.abs_lower()).sech() ** 2).union(arb(z.abs_upper()).sech() ** 2)
 
 
 def _falling(function: Callable[[arb], arb]) -> Callable[[arb], arb]:
@@ -201,7 +238,14 @@ def _log_softmax(z: _Balls) -> _Balls:
     return _array(d - _log1p(np.add.reduce(e, axis=1, keepdims=True)))
 
 
-_exp, _log1p = _each(_rising(arb.exp)), _each(_rising(arb.log1p))
+def _log1p_of_sum(z: arb) -> arb:
+    """log(1 + z) for a sum of exponentials, which is never negative, though a wide ball around it may reach below 0."""
+    if z.rad() < _NARROW:
+        return z.log1p()
+    return (z.lower().log1p() if z > 0 else arb(0)).union(z.upper().log1p())
+
+
+_exp, _log1p = _each(_rising(arb.exp)), _each(_log1p_of_sum)
 
 
 def _matrix(a: _Balls) -> arb_mat:

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, ClassVar, TypeAlias, final
 
 import numpy as np
-from flint import arb, fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from refnn import arrays
-from refnn.arithmetic.ball import BallArray, working_precision
+from refnn.arithmetic.ball import BallArray, arb, as_fraction, fmpq, fmpq_mat, working_precision
 from refnn.arrays import Arithmetic, FloatArray, Root, Rules
 from refnn.errors import UnsupportedOperationError
 
@@ -61,18 +59,22 @@ class RationalArray(Arithmetic):
 
     def lift(self, value: Any) -> RationalArray:
         """A constant, unless it is a root."""
-        if isinstance(value, np.ndarray):
+        if isinstance(value, np.ndarray) and value.dtype != object:
             return RationalArray.exact(value)
-        if isinstance(value, Root):
-            raise UnsupportedOperationError(
-                f"the constant {value}", "it is no rational number", "Compute in BallArray, which encloses it"
-            )
-        return RationalArray(np.array(fmpq(*Fraction(value).as_integer_ratio()), object))
+        return RationalArray(np.asarray(np.frompyfunc(_number, 1, 1)(value), dtype=object))
 
     def balls(self, bits: int) -> BallArray:
         """Balls around them, of so many bits."""
         with working_precision(bits):
             return BallArray(np.fromiter(map(arb, self.elements.flat), object, self.elements.size).reshape(self.shape))
+
+
+def _number(value: Any) -> fmpq:
+    if isinstance(value, Root):
+        raise UnsupportedOperationError(
+            f"the constant {value}", "it is no rational number", "Compute in BallArray, which encloses it"
+        )
+    return fmpq(*as_fraction(value).as_integer_ratio())
 
 
 def _on(function: Callable[..., Any]) -> Callable[..., RationalArray]:
@@ -91,6 +93,8 @@ def _matrix(a: _Ratios) -> fmpq_mat:
 
 
 def _matmul(a: _Ratios, b: _Ratios) -> _Ratios:
+    if a.ndim != 2 or b.ndim != 2:
+        return np.asarray(np.matmul(a, b), dtype=object)
     product = _matrix(a) * _matrix(b)
     return np.array(product.entries(), object).reshape(a.shape[0], b.shape[1])
 

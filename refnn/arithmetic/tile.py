@@ -20,10 +20,9 @@ from functools import cached_property
 from typing import Any, ClassVar, final
 
 import numpy as np
-from flint import arb
 
 from refnn import arrays
-from refnn.arithmetic.ball import BallArray
+from refnn.arithmetic.ball import BallArray, arb
 from refnn.arithmetic.dual import SLOPES
 from refnn.arrays import Arithmetic, Rules, constant, exp, log_softmax, row_sums, where_positive
 
@@ -131,7 +130,9 @@ _BOTH = arb(0).union(1)
 def _side(start: arb, end: arb, slope: arb, whole: arb) -> arb:
     if whole > 0 or (start >= 0 and slope > 0) or (end >= 0 and slope < 0):
         return arb(1)
-    return arb(0) if whole <= 0 else _BOTH
+    if whole <= 0 or (start <= 0 and slope <= 0) or (end <= 0 and slope >= 0):
+        return arb(0)
+    return _BOTH
 
 
 # --------------------------------------------------------------------------------------------------------------- rules
@@ -211,8 +212,16 @@ def _minimum(a: TileArray, b: TileArray) -> TileArray:
 
 
 def _log_softmax(z: TileArray) -> TileArray:
-    around = log_softmax(z.whole)
-    slope = None if z.slope is None else z.slope - row_sums(exp(around) * z.slope)
+    """(log p)′ = z′ − Σ p z′ of each row.
+
+    As Σ p = 1, z′ may be that relative to the most probable class, so that what two balls have in common is left out.
+    """
+    around, slope = log_softmax(z.whole), z.slope
+    if slope is not None:
+        largest = np.arange(z.shape[0]), np.argmax(around.midpoint, axis=1)
+        relative = (slope - BallArray(slope.elements[largest][:, np.newaxis])).elements
+        relative[largest] = arb(0)
+        slope = BallArray(relative) - row_sums(exp(around) * BallArray(relative))
     return _tile(log_softmax, slope, z)
 
 

@@ -11,21 +11,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from decimal import ROUND_FLOOR, Context
 from typing import Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
-from flint import arb
 from numpy.typing import ArrayLike
 
-from refnn.arithmetic.ball import BallArray, working_precision
+from refnn.arithmetic.ball import BallArray, arb, working_precision
 from refnn.arithmetic.dual import DualArray
 from refnn.arithmetic.tile import TileArray
 from refnn.arrays import FloatArray
-from refnn.checks import count, finite, instance, number, positive, real_array, representable
+from refnn.checks import callback, count, number, positive, representable, shown
 from refnn.descent import Outcome
-from refnn.errors import SettingError, ShapeError
+from refnn.errors import SettingError
 from refnn.network import Network
 from refnn.oracle.kinks import near_kinks
+from refnn.oracle.questions import batch, direction
 
 __all__ = ["Certificate", "Certified", "Reason", "Tile", "certified_learning_rate"]
 
@@ -40,14 +41,15 @@ _TINY = float(np.finfo(np.float64).tiny)
 _HALVINGS = 20
 """How often a tile is halved, at most, to prove it again by plain balls."""
 
+_NONE = "no learning rate is proven to lower the loss"
 _WHY: dict[Reason, str] = {
-    "crossing": "at {beyond:.6g} it is proven not to be lower",
+    "crossing": "at about {beyond:.6g}, it is proven not to be lower",
     "limit": "the search ended at this limit",
     "budget": "the search ended when its budget of tiles was spent",
     "precision": "nothing more could be proven with {bits} bits",
     "zero gradient": "the gradient is zero",
-    "kink": "a unit stands on its kink, and the loss does not fall from there: at {beyond:.3g} it is proven not lower",
-    "no descent": "the gradient, as it was rounded, leads nowhere lower: at {beyond:.3g} the loss is proven not lower",
+    "kink": "a unit stands on its kink, and already at about {beyond:.3g} the loss is proven not to be lower",
+    "no descent": "already at about {beyond:.3g} the loss is proven not to be lower",
 }
 
 
@@ -96,6 +98,11 @@ class _Line:
         phi: DualArray[BallArray] = self.network.value(w, w.lift(self.x), self.labels)
         return _item(phi.tangent)
 
+    def starts_at_kink(self) -> bool:
+        """Whether a unit stands on its kink at η = 0, or cannot be told from it."""
+        with working_precision(_MOST_BITS):
+            return bool(near_kinks(self.network, BallArray.exact(self.w), BallArray.exact(self.x)))
+
     def tile(self, low: arb, high: arb) -> TileArray:
         """Between two rates, φ at both ends and its slope between."""
         w = TileArray(self.at(low), self.at(high), -BallArray.exact(self.gradient), _ball(high - low))
@@ -125,8 +132,8 @@ class Certificate:
         Why it is no larger. ``"crossing"``: at `beyond` the loss is proven not to be lower. ``"limit"``: the search
         ended there, as it must where the loss falls without end. ``"budget"``: so many tiles were examined.
         ``"precision"``: with `bits` bits nothing more could be proven. For a rate of 0 also ``"zero gradient"``;
-        ``"kink"``: a unit stands on its kink, and g is no direction of descent; ``"no descent"``: g, as it was rounded,
-        is none, as happens at a minimum.
+        ``"no descent"``: g, as it was rounded, is no direction of descent, as happens at a minimum, or one for so short
+        a way that it was not found; ``"kink"``: likewise, and a unit stands on its kink.
     beyond
         The least rate at which the loss is proven not to be lower; infinity if none was met.
     tiles
@@ -150,15 +157,17 @@ class Certificate:
 
     def __str__(self) -> str:
         """The certificate in a sentence."""
-        proven = f"every learning rate in (0, {self.rate:.6g}] provably lowers the loss" if self.rate else "no rate"
-        return f"{proven}; {_WHY[self.reason].format(beyond=self.beyond, bits=self.bits)}"
+        proven = "every learning rate in (0, {rate}] provably lowers the loss" if self.rate else _NONE
+        rate = Context(prec=6, rounding=ROUND_FLOOR).create_decimal(self.rate)  # to nearest, it might be too large
+        return f"{proven}; {_WHY[self.reason]}".format(rate=f"{rate:g}", beyond=self.beyond, bits=self.bits)
 
     def holds(self) -> bool:
         """Validate the certificate anew, without the arithmetic that found it.
 
         The tiles must follow one another from 0 to the rate. On each, or else on both its halves, plain balls must
         prove that φ′ is negative; or, away from 0, that φ(middle) + φ′(tile)·(tile − middle) is below φ(0): then φ is
-        too, by the mean value theorem.
+        too, by the mean value theorem. Only where a unit starts on its kink, plain balls do not know to which side it
+        goes; then the last millionth of the first tile is asked of the arithmetic of tiles, again.
         """
         ends = [0.0, *(tile.high for tile in self.tiles)]
         follow = ends[-1] == self.rate and all(t.low == low < t.high for t, low in zip(self.tiles, ends, strict=False))
@@ -166,10 +175,12 @@ class Certificate:
             return follow and all(self._lower(tile.low, tile.high, _HALVINGS) for tile in self.tiles)
 
     def _lower(self, low: float, high: float, halvings: int) -> bool:
-        line, middle, eta = self._line, low + (high - low) / 2, arb(low).union(high)
+        line, middle, eta = replace(self._line, gradient=self.gradient), low + (high - low) / 2, arb(low).union(high)
         slope = line.slope(eta)
         if slope < 0 or (low > 0 and line.loss(arb(middle)) + slope * (eta - middle) < line.loss(_ZERO)):
             return True
+        if halvings == 0 and low == 0:
+            return _item(line.tile(_ZERO, arb(high)).moving) < 0
         return halvings > 0 and self._lower(low, middle, halvings - 1) and self._lower(middle, high, halvings - 1)
 
     def outcome(self, w: FloatArray) -> Outcome:
@@ -256,10 +267,12 @@ class _Search:
             slope, whole, left, right = map(_item, (phi.moving, phi.whole, phi.start, phi.end))
             highest, spread = left.max(right), slope.rad() * (end - low)
             room, above = float(before - highest), float(whole.upper() - highest)
-            falling = float(left - right) / float(spread) if 0 < spread < math.inf else 0.0
+            steepness = float((left - right) / spread) if spread > 0 else 0.0
             proven, rises, crossed = slope < 0 or (low > 0 and whole < before), slope >= 0, right >= before
         # The radius of the slope grows like the tile, and what it leaves open above both ends like its square.
-        factor = max(0.8 * falling, 0.9 * math.sqrt(room / max(above, _TINY)) if room > 0 else 0)
+        factor = max(
+            0.8 * steepness if steepness < math.inf else 0, 0.9 * math.sqrt(room / max(above, _TINY)) if room > 0 else 0
+        )
         length = high - self.low
         if proven:
             self.tiles.append(Tile(self.low, high, phi.moving, phi.whole))
@@ -275,32 +288,24 @@ class _Search:
 
 
 def _certify(line: _Line, limit: float, budget: int, progress: Callable[[float], None] | None) -> Certificate:
-    size = float(np.linalg.norm(line.gradient.astype(np.float64)))
     with working_precision(_BITS):
         loss = line.loss(_ZERO)
-        stands = bool(near_kinks(line.network, BallArray.exact(line.w), BallArray.exact(line.x)))
-    first = 0.1 * abs(float(loss)) / size / size if size > 0 else 0.0  # a tenth of where the tangent meets 0
+        first = 0.1 * abs(float((loss / line.slope(_ZERO)).mid()))  # a tenth of where the tangent meets 0
     first = min(first if 0 < first < math.inf else 1.0, limit)
     search = _Search(line, limit, first, first)
-    reason: Reason | None = None if size > 0 else "zero gradient"
+    reason: Reason | None = None if line.gradient.any() else "zero gradient"
     for _ in range(budget):
         reason = reason or search.finished() or search.advance()
         if reason is not None:
             break
         if progress is not None:
             progress(search.low)
-    if reason == "no descent" and stands:
+    else:
+        reason = search.finished() or "budget"
+    if reason == "no descent" and line.starts_at_kink():
         reason = "kink"
-    return Certificate(
-        search.low,
-        reason or search.finished() or "budget",
-        search.beyond,
-        tuple(search.tiles),
-        _ball(loss),
-        line.gradient,
-        search.bits,
-        line,
-    )
+    tiles, bits = tuple(search.tiles), search.bits
+    return Certificate(search.low, reason, search.beyond, tiles, _ball(loss), line.gradient, bits, line)
 
 
 def certified_learning_rate(
@@ -358,25 +363,18 @@ def certified_learning_rate(
     >>> network = refnn.Network(refnn.Dense(1, 1), loss=refnn.SquaredError())
     >>> certificate = refnn.certified_learning_rate(network, [0.0, 0.0], [[3.0]], [[6.0]])
     >>> print(certificate)
-    every learning rate in (0, 0.199921] provably lowers the loss; at 0.200015 it is proven not to be lower
+    every learning rate in (0, 0.199920] provably lowers the loss; at about 0.200015, it is proven not to be lower
     >>> certificate.holds()
     True
     """
-    instance("network", network, ("unpack", "differentiate"), "Pass a refnn.Network")
-    checked_w, checked_x = network.check(w, x)
-    labels = network.check_targets(checked_w, checked_x, y)
+    w, x, labels = batch(network, w, x, y)
     if gradient is None:
-        g = representable("the gradient", network.differentiate, checked_w, checked_x, labels)[2]
+        g = representable("the gradient", network.differentiate, w, x, labels)[2]
     else:
-        g = finite("gradient", real_array("gradient", gradient, np.dtype(np.float64)))
-        if g.shape != checked_w.shape:
-            raise ShapeError(
-                f"gradient has shape {g.shape}, expected {checked_w.shape}",
-                "the step is w − η·g",
-                "Pass one number for each parameter, in the order of w",
-            )
+        g = direction("gradient", gradient, network.size)
     positive("limit", limit)
-    line = _Line(network, checked_w.copy(), checked_x.copy(), labels, g)
+    callback("progress", progress, "it is called after each tile")
+    line = _Line(network, w, x, labels, g)
     return _certify(line, float(limit), count("budget", budget), progress)
 
 
@@ -389,7 +387,10 @@ class Certified:
     ----------
     fraction
         In (0, 1]; half the certified rate is near the bottom of a bowl.
-    limit, budget
+    limit
+        The largest certified rate to look for. The loss of a single sample, or of a few, often falls without end; then
+        this alone bounds the step, and what is right for them may be wrong for the others.
+    budget
         As for `certified_learning_rate`.
 
     Raises
@@ -408,13 +409,13 @@ class Certified:
     """
 
     fraction: float = 0.5
-    limit: float = _LIMIT
+    limit: float = 1
     budget: int = _BUDGET
 
     def __post_init__(self) -> None:
         if not 0 < number("fraction", self.fraction) <= 1:
             raise SettingError(
-                f"fraction is {self.fraction}", "it is a part of the certified rate", "Pass a number in (0, 1]"
+                f"fraction is {shown(self.fraction)}", "it is a part of the certified rate", "Pass a number in (0, 1]"
             )
         positive("limit", self.limit)
         count("budget", self.budget)

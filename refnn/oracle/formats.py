@@ -12,10 +12,9 @@ from fractions import Fraction
 from typing import Any, final
 
 import numpy as np
-from flint import arb
 from numpy.typing import DTypeLike, NDArray
 
-from refnn.arithmetic.ball import BallArray
+from refnn.arithmetic.ball import BallArray, arb
 from refnn.arithmetic.rational import RationalArray
 from refnn.arrays import FloatArray
 from refnn.checks import extra, shown
@@ -57,7 +56,7 @@ class Format:
         spacing = max(leading - self.digits + 1, self.lowest)
         units = round(value / Fraction(2) ** spacing)  # Fraction rounds ties to even
         if leading > 1024 or abs(units) * Fraction(2) ** spacing > self.largest:
-            return math.copysign(math.inf, value)
+            return math.inf if value > 0 else -math.inf
         return math.ldexp(units, spacing) + 0.0
 
     def nearest_end(self, end: arb) -> float:
@@ -67,7 +66,7 @@ class Format:
         if integer == 0 or top < self.lowest:
             return 0.0
         if top > 1025:
-            return math.copysign(math.inf, integer)
+            return math.inf if integer > 0 else -math.inf
         return self.nearest(integer * Fraction(2) ** exponent)
 
     def round_rationals(self, array: RationalArray) -> FloatArray:
@@ -126,8 +125,11 @@ def format_named(dtype: DTypeLike) -> Format:
     MissingExtraError
         If it is bfloat16, and ml_dtypes is not installed.
     """
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None) or getattr(dtype, "__name__", "")
-    if name not in _NAMES:
+    try:
+        name = "bfloat16" if dtype == "bfloat16" else np.dtype(dtype).name
+    except Exception:  # noqa: BLE001 - NumPy raises many kinds for what is no dtype
+        name = "none"
+    if name not in _NAMES or dtype is None:
         raise DTypeError(
             f"dtype is {shown(dtype)}", "there is no such format to round to", f"Pass one of {', '.join(_NAMES)}"
         )

@@ -10,7 +10,7 @@ at the last precision is listed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias, final
 
@@ -21,11 +21,13 @@ from refnn.arithmetic.ball import BallArray, working_precision
 from refnn.arithmetic.dual import DualArray
 from refnn.arithmetic.rational import RationalArray
 from refnn.arrays import FloatArray, constant
-from refnn.checks import count, finite, instance, number, positive, real_array
-from refnn.errors import ShapeError, UndecidedError, UnsupportedOperationError
+from refnn.checks import callback, count, instance, number, positive
+from refnn.errors import UndecidedError, UnsupportedOperationError
 from refnn.network import Evaluation, Network
 from refnn.oracle.formats import Format, format_named
 from refnn.oracle.kinks import near_kinks
+from refnn.oracle.questions import batch
+from refnn.oracle.questions import direction as direction_of
 from refnn.rules import GradientDescent, Rule
 
 __all__ = [
@@ -67,8 +69,8 @@ class Undecided(NamedTuple):
 
     def __str__(self) -> str:
         """The element and its ball."""
-        where = ", ".join(map(str, self.place))
-        return f"{self.field}[{where}] in {self.enclosure.text(20)}"
+        where = f"[{', '.join(map(str, self.place))}]" if self.place else ""
+        return f"{self.field}{where} in {self.enclosure.text(20)}"
 
 
 @final
@@ -88,7 +90,8 @@ class Truth:
         The same four fields as balls that hold the real numbers.
     undecided
         The elements whose rounding is not proven, for which the value with an even significand stands; and the
-        pre-activations that may be on a kink. Empty almost always.
+        pre-activations that may be on a kink. Empty, unless the real number is on the border between two floats, or so
+        near to it that no precision tells, as beside a tanh that saturates.
     dtype
         The format.
     bits
@@ -99,7 +102,7 @@ class Truth:
     loss: float
     gradient: FloatArray
     input_gradient: FloatArray
-    enclosures: Evaluation[BallArray, BallArray]
+    enclosures: Evaluation[BallArray, BallArray] = field(repr=False)
     undecided: tuple[Undecided, ...]
     dtype: np.dtype[Any]
     bits: int
@@ -121,7 +124,7 @@ class Exact:
     """
 
     value: Any
-    enclosure: BallArray
+    enclosure: BallArray = field(repr=False)
     undecided: tuple[Undecided, ...]
     dtype: np.dtype[Any]
     bits: int
@@ -179,8 +182,9 @@ def exact(
     >>> truth.loss, truth.enclosures.loss.text(20).item(), truth.undecided
     (1.0, '[1.0000000000000000555 +/- 1.12e-20]', ())
     """
-    w, x = _checked(network, w, x, y)
+    w, x, _ = batch(network, w, x, y)
     question = _Question(network, w, x, lambda lift: network.evaluate(lift(w), x, y)._asdict())
+    callback("progress", progress, "it is told of each precision")
     answer = _settle(question, format_named(dtype), max_bits, require_decided, progress)
     values, balls = (Evaluation(**part) for part in (answer.values, answer.balls))
     return Truth(
@@ -227,8 +231,8 @@ def exact_loss(
     >>> refnn.exact_loss(network, [2.0, 1.0], [[3.0]], [[5.0]], direction=[1.0, 0.0], distance=-0.5).value
     0.125
     """
-    w, x = _checked(network, w, x, y)
-    v = None if direction is None else _direction(network, direction)
+    w, x, _ = batch(network, w, x, y)
+    v = None if direction is None else direction_of("direction", direction, network.size)
     number("distance", distance)
 
     def compute(lift: Lift) -> dict[str, Any]:
@@ -269,8 +273,8 @@ def exact_derivative(
     >>> refnn.exact_derivative(network, [2.0, 1.0], [[3.0]], [[5.0]], direction=[1.0, 0.0]).value
     6.0
     """
-    w, x = _checked(network, w, x, y)
-    v = _direction(network, direction)
+    w, x, _ = batch(network, w, x, y)
+    v = direction_of("direction", direction, network.size)
     question = _Question(
         network, w, x, lambda lift: {"derivative": network.loss(DualArray(lift(w), lift(v)), x, y).tangent}
     )
@@ -310,8 +314,8 @@ def exact_hessian_vector_product(
     >>> refnn.exact_hessian_vector_product(network, [2.0, 1.0], [[3.0]], [[5.0]], direction=[1.0, 0.0]).value
     array([9., 3.])
     """
-    w, x = _checked(network, w, x, y)
-    v = _direction(network, direction)
+    w, x, _ = batch(network, w, x, y)
+    v = direction_of("direction", direction, network.size)
 
     def compute(lift: Lift) -> dict[str, Any]:
         _, gradient = network.loss_and_gradient(DualArray(lift(w), lift(v)), x, y)
@@ -352,7 +356,7 @@ def exact_update(
     >>> refnn.exact_update(network, [2.0, 1.0], [[3.0]], [[5.0]], learning_rate=0.125).value
     array([1.25, 0.75])
     """
-    w, x = _checked(network, w, x, y)
+    w, x, _ = batch(network, w, x, y)
     positive("learning_rate", learning_rate)
     update = GradientDescent() if rule is None else rule
     instance("rule", update, ("initial_state", "step"), "Pass refnn.GradientDescent()")
@@ -363,25 +367,6 @@ def exact_update(
         return {"parameters": update.step(update.initial_state(point), point, gradient, learning_rate)[1]}
 
     return _single(_Question(network, w, x, compute), dtype, max_bits, require_decided)
-
-
-def _checked(network: Network, w: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """w and x as the network takes them; and y is looked at."""
-    instance("network", network, ("unpack", "differentiate"), "Pass a refnn.Network")
-    checked_w, checked_x = network.check(w, x)
-    network.check_targets(checked_w, checked_x, y)
-    return checked_w, checked_x
-
-
-def _direction(network: Network, direction: ArrayLike) -> FloatArray:
-    v = finite("direction", real_array("direction", direction, np.dtype(np.float64)))
-    if v.shape != (network.size,):
-        raise ShapeError(
-            f"direction has shape {v.shape}, expected ({network.size},)",
-            "it has one number for each parameter",
-            "Pass a vector in the order of w; network.pack makes one from parameters by name",
-        )
-    return v
 
 
 # ------------------------------------------------------------------------------------------------------------ settling
@@ -443,7 +428,7 @@ def _settle(
     undecided = _undecided(question, balls, decided, bits) if left else ()
     if undecided and require_decided:
         raise UndecidedError(
-            f"{len(undecided)} elements are undecided, the first of them {undecided[0]}",
+            f"{len(undecided)} numbers are undecided, the first of them {undecided[0]}",
             f"with {bits} bits their balls still hold a border between two floats, or a kink",
             "Raise max_bits, or leave out require_decided and look at .undecided",
         )
@@ -470,4 +455,5 @@ def _undecided(
             found.append(Undecided(name, place, BallArray(np.array(balls[name].elements[place], object))))
     with working_precision(bits):
         kinks = near_kinks(question.network, BallArray.exact(question.w), BallArray.exact(question.x))
-    return (*found, *(Undecided(f"input of layer {kink.layer}", kink.place, kink.ball) for kink in kinks))
+    untold = (kink for kink in kinks if not kink.ball.elements.item().is_exact())  # one that stands there is decided
+    return (*found, *(Undecided(f"input of layer {kink.layer}", kink.place, kink.ball) for kink in untold))

@@ -14,9 +14,14 @@ from refnn.errors import DataError
 from refnn.report import plots
 from refnn.report.tables import (
     BOUND,
+    EXACT,
     NOISE,
     blind_spots,
+    certificate,
+    exact_grid,
+    exact_title,
     notes,
+    of_all,
     training_grid,
     training_title,
     verdict,
@@ -40,6 +45,13 @@ RATES = """\
 Full-batch training from the same parameters with learning rates from 0.001 to 1000. Right is the one that ended lowest;
 too low, the lowest tried, if it made less than half of that progress; too high, the smallest above the right one that
 diverged or ended above the start. What grows to more than a hundred times the loss at the start leaves the picture."""
+PROVEN = """\
+The shaded rates are proven: with each of them, one step from the start lowers the loss of """
+CERTIFICATE = """\
+What a certificate is: the loss after one step, L(w − ηg), as a function of the learning rate η alone. Each box is a
+tile: at all its rates the loss is proven to lie within its height. Where a
+box lies below the loss at the start, that is the proof; where it is hatched, the loss is proven to fall all the way
+through it. The boxes cover every rate up to the certified one. The line is what floats measure."""
 PATHS = """\
 The loss over all samples on the plane that is closest to all paths (their first two principal directions), and the
 paths projected onto it."""
@@ -161,7 +173,8 @@ def as_text(document: dict[str, Any]) -> str:
 
 def _pictures(folder: Path, verification: Verification) -> list[tuple[str, str]]:
     """The pictures, written to a folder: the name of each SVG file, and its caption."""
-    loss = LOSSES[verification.data.kind]
+    loss, descent = LOSSES[verification.data.kind], verification.descent
+    samples = "" if descent is None else of_all(descent.samples, len(verification.data.x))
     figures = [
         (
             "loss",
@@ -170,10 +183,12 @@ def _pictures(folder: Path, verification: Verification) -> list[tuple[str, str]]
         ),
         (
             "learning_rates",
-            plots.learning_rates(verification.sweep, loss),
-            RATES,
+            plots.learning_rates(verification.sweep, loss, verification.descent),
+            RATES if descent is None or descent.rate == 0 else f"{RATES} {PROVEN}{samples}.",
         ),
     ]
+    if descent is not None:
+        figures.append(("certificate", plots.certificate(descent, loss), f"{CERTIFICATE} It is that of {samples}."))
     if verification.surface is not None:
         figures.append(
             (
@@ -206,6 +221,8 @@ def _markdown(verification: Verification, pictures: list[tuple[str, str]]) -> st
         f"## {witness_title(verification)}",
         witness_grid(verification.moments).markdown(),
         BOUND,
+        *_exact_part(verification),
+        certificate(verification),
         "What each witness compared, and cannot see:",
         _bullets(blind_spots(verification.moments)),
         _bullets(notes(verification.moments)),
@@ -215,6 +232,12 @@ def _markdown(verification: Verification, pictures: list[tuple[str, str]]) -> st
         "The numbers are in [report.json](report.json).",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _exact_part(verification: Verification) -> list[str]:
+    if verification.missing:
+        return []
+    return [f"## {exact_title(verification)}", exact_grid(verification.moments).markdown(), EXACT]
 
 
 def _bullets(pairs: list[tuple[str, str]]) -> str:
@@ -233,11 +256,19 @@ def _html(verification: Verification, pictures: list[tuple[str, str]]) -> str:
         f"<h1>refnn verify</h1><p><strong>{html.escape(verdict(verification))}</strong></p>{facts}\n"
         f"<h2>{witness_title(verification)}</h2>{witness_grid(verification.moments).html()}\n"
         f"<p>{html.escape(BOUND)}</p>\n"
+        f"{_exact_html(verification)}<p>{html.escape(certificate(verification))}</p>\n"
         f"<p>What each witness compared, and cannot see:</p>{_definitions(blind_spots(verification.moments))}\n"
         f"{_definitions(notes(verification.moments))}\n"
         f"<h2>{training_title(verification)}</h2>{training_grid(verification).html()}\n{figures}\n"
         '<p>The numbers are in <a href="report.json">report.json</a>.</p></body></html>\n'
     )
+
+
+def _exact_html(verification: Verification) -> str:
+    if verification.missing:
+        return ""
+    grid = exact_grid(verification.moments).html()
+    return f"<h2>{exact_title(verification)}</h2>{grid}\n<p>{html.escape(EXACT)}</p>\n"
 
 
 def _definitions(pairs: list[tuple[str, str]]) -> str:

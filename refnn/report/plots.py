@@ -1,4 +1,4 @@
-"""Plots: loss curves, learning rates, and the paths of the weights on the loss surface.
+"""Plots: loss curves, learning rates, a certificate, and the paths of the weights on the loss surface.
 
 Every function draws numbers that it is given and returns a `matplotlib.figure.Figure`; nothing is shown, and pyplot's
 global state is not touched. The colours are those of Okabe and Ito, "Color Universal Design" (2008), which people of
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import ROUND_FLOOR, Context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +18,28 @@ import numpy as np
 from refnn.arrays import FloatArray
 from refnn.checks import extra
 from refnn.report.measure import Run, Sweep
+from refnn.report.proven import Descent
 from refnn.report.verification import Surface
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["learning_rates", "loss_curves", "save", "weight_paths"]
+__all__ = ["certificate", "learning_rates", "loss_curves", "save", "weight_paths"]
 
 GREY = "#666666"
 COLOURS = ("#0072B2", "#D55E00", "#009E73")  # of the three variants: blue, vermilion, bluish green
 WIDTHS = (3.2, 1.3, 1.3)  # the first run is drawn widest, so that a run on top of it does not hide it
 MARKERS = ("o", "s", "^")
 RATES = (("#CC79A7", "o", "-."), ("#000000", "s", "-"), ("#E69F00", "^", "--"))  # too low, right, too high
+SKY = "#56B4E9"
+BAND: Any = {"facecolor": SKY, "edgecolor": "none", "alpha": 0.22, "zorder": 0}
+PROVEN = "proven: one step lowers the loss{} (0 < η ≤ {})"
+BOXES: dict[bool, Any] = {
+    True: {"facecolor": "#009E7326", "edgecolor": "#00694D", "lw": 1.2, "hatch": "\\\\\\"},
+    False: {"facecolor": "#0072B238", "edgecolor": "#0072B2", "lw": 1.2},
+}
+BOX_NAMES = ("tile: L is proven to fall all the way", "tile: L is proven to be below L(w)")
 SETTINGS: Any = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -163,10 +173,11 @@ def _within(losses: FloatArray, shown: tuple[float, float]) -> FloatArray:
     return np.clip(losses, shown[0] / 1000, shown[1] * 1000)
 
 
-def learning_rates(sweep: Sweep, loss: str = "loss") -> Figure:
+def learning_rates(sweep: Sweep, loss: str = "loss", descent: Descent | None = None) -> Figure:
     """Three learning rates, too low, right and too high, and the loss that each rate of the sweep ended at.
 
-    Where a rate diverged, or ended above the picture, a cross stands on its upper edge.
+    Where a rate diverged, or ended above the picture, a cross stands on its upper edge. The rates with which one step
+    is proven to lower the loss are a band.
 
     Parameters
     ----------
@@ -174,6 +185,8 @@ def learning_rates(sweep: Sweep, loss: str = "loss") -> Figure:
         As `refnn.report.measure.sweep_rates` gives it.
     loss
         What the loss is called, with its unit.
+    descent
+        What is proven of one step, if anything is.
 
     Raises
     ------
@@ -208,7 +221,77 @@ def learning_rates(sweep: Sweep, loss: str = "loss") -> Figure:
         ends.set_xscale("log")
         ends.set_xlabel("learning rate η")
         handles, labels = curves.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        if descent is not None and descent.rate > 0:
+            low, high = ends.get_xlim()
+            least = min(low, descent.rate / 2)  # every rate from 0 on is proven
+            band = ends.axvspan(
+                least,
+                descent.rate,
+                label=PROVEN.format(f" of {descent.samples} samples", _rounded_down(descent.rate)),
+                **BAND,
+            )
+            ends.axvline(descent.rate, color=SKY, lw=1.2, zorder=0)
+            ends.set_xlim(least, max(high, descent.rate * 2))
+            handles, labels = [*handles, band], [*labels, str(band.get_label())]
+        figure.legend(handles, labels, loc="outside lower center", ncols=2 if len(handles) == 4 else 3)
+        return figure
+
+
+def _rounded_down(rate: float) -> str:
+    """A rate in four digits, so that what is said to be proven is."""
+    return f"{float(Context(prec=4, rounding=ROUND_FLOOR).create_decimal(rate)):.4g}"
+
+
+def certificate(descent: Descent, loss: str = "loss") -> Figure:
+    """The loss along one step as measured, the rates that are proven to lower it, and the boxes that prove it.
+
+    Parameters
+    ----------
+    descent
+        As `refnn.report.proven.examine_descent` gives it.
+    loss
+        What the loss is called, with its unit.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    with _drawing(1, 8.5, 5) as (figure, panels):
+        from matplotlib.patches import Rectangle
+
+        ax = panels[0]
+        start, finite = descent.start, descent.losses[np.isfinite(descent.losses)]
+        lowest, height = min([start, *finite]), start - min([start, *finite])
+        reach = height or abs(start) or 1.0
+        left = descent.rates[0] if descent.wide else 0.0
+        deepest = min([lowest, *(max(box.least, lowest - 0.6 * reach) for box in descent.boxes)])
+        bottom, top = deepest - 0.08 * reach, start + 0.45 * reach
+        if descent.rate > 0:
+            ax.axvspan(left, descent.rate, label=PROVEN.format("", _rounded_down(descent.rate)), **BAND)
+            ax.axvline(descent.rate, color=SKY, lw=1.2, zorder=0)
+        for k, (falls, style) in enumerate(BOXES.items()):
+            boxes = [box for box in descent.boxes if box.falls == falls]
+            for box in boxes:
+                low, least, largest = max(box.low, left), max(box.least, bottom - reach), min(box.largest, top + reach)
+                label = BOX_NAMES[k] if box is boxes[0] else None
+                ax.add_patch(Rectangle((low, least), box.high - low, largest - least, label=label, **style))
+        ax.axhline(start, color="black", lw=1.2, ls="--", label="L(w), before the step")
+        begin = ([], []) if descent.wide else ([0.0], [start])
+        measured = (
+            np.append(begin[0], descent.rates),
+            np.append(begin[1], descent.losses.clip(bottom - reach, top + reach)),
+        )
+        ax.plot(*measured, color=COLOURS[1], lw=2, label="L(w − ηg), after it, as floats measure it")
+        if descent.wide:
+            ax.set_xscale("log")
+        ax.set_xlim(left, descent.rates[-1])
+        ax.set_ylim(bottom, top)
+        ax.set_xlabel("learning rate η")
+        ax.set_ylabel(loss)
+        proven = f"every learning rate up to {_rounded_down(descent.rate)} lowers the loss"
+        ax.set_title(f"One step: {proven if descent.rate else 'no learning rate is proven to lower the loss'}")
+        figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         return figure
 
 

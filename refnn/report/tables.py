@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, final
 
 from refnn.checks import extra
 from refnn.report.measure import Run
+from refnn.report.proven import DIGITS, Rounding
 from refnn.report.verification import Moment, Verification
 from refnn.witnesses import Row
 
@@ -18,11 +19,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BOUND",
+    "EXACT",
     "NOISE",
     "Grid",
     "Section",
     "blind_spots",
+    "certificate",
+    "exact_grid",
+    "exact_table",
+    "exact_title",
     "notes",
+    "of_all",
     "training_grid",
     "training_table",
     "training_title",
@@ -39,6 +46,12 @@ BOUND = """\
 ulps: the largest difference of an element of the gradients, in units in the last place; it is large where the terms of
 an element cancel. bounds: the largest difference of anything compared, relative to the error bounds of backpropagation
 and of the witness together: up to 1 is agreement."""
+EXACT = """\
+For each moment the element of the gradient whose float64 is farthest from its exact value, and below it that value. The
+exact values are computed by the same formulas in ball arithmetic, which encloses real numbers: they show all rounding,
+and no wrong formula. ulps: how far apart the two are, in units in the last place (the witnesses' above count the
+gradient by the inputs too). bounds: the largest error of any element, relative to its derived bound: up to 1 is
+agreement. right: how many elements are the float64 nearest to the exact value."""
 NOISE = "Noise: the root mean square of (loss of the batch − loss of all samples), in the last half of training."
 
 SPOKE = ("agrees", "disagrees", "undecided")
@@ -168,8 +181,7 @@ def _witness_cells(row: Row) -> tuple[str, ...]:
 def witness_title(verification: Verification) -> str:
     """What the table of the witnesses shows, and on how many samples."""
     samples = len(verification.data.x)
-    part = "all" if verification.examined == samples else f"{verification.examined} of the"
-    return f"The gradient by backpropagation, on {part} {samples} samples"
+    return f"The gradient by backpropagation, on {of_all(verification.examined, samples)}"
 
 
 def witness_table(verification: Verification) -> Table:
@@ -181,6 +193,73 @@ def witness_table(verification: Verification) -> Table:
         If rich is not installed.
     """
     return witness_grid(verification.moments).rich(witness_title(verification), BOUND)
+
+
+def exact_grid(moments: Sequence[Moment]) -> Grid:
+    """Two rows for each moment with an exact gradient: the worst float, and its exact value.
+
+    Parameters
+    ----------
+    moments
+        As in `refnn.report.verification.Verification`.
+
+    Returns
+    -------
+    Grid
+        See `EXACT` for what the numbers are.
+    """
+    header = ("largest error at", "gradient", "ulps", "bounds", "right")
+    sections = tuple(Section(m.when, _exact_rows(m.rounding)) for m in moments if m.rounding is not None)
+    return Grid(header, (False, True, True, True, True), sections)
+
+
+def _exact_rows(rounding: Rounding) -> tuple[tuple[str, ...], ...]:
+    right = f"{rounding.correct} of {rounding.elements}"
+    if rounding.ulps is None:
+        return (("every element is exactly 0", NOTHING, NOTHING, _number(rounding.ratio, 2), right),)
+    computed = f"{rounding.computed:.{DIGITS - 1}e}"
+    return (
+        (rounding.place, computed, _number(rounding.ulps), _number(rounding.ratio, 2), right),
+        ("exact value", rounding.exact, "", "", ""),
+    )
+
+
+def exact_title(verification: Verification) -> str:
+    """What the table of the exact gradient shows, and on how many samples."""
+    rounding = verification.moments[0].rounding
+    several = 0 if rounding is None else rounding.samples
+    return f"The same gradient against its exact value, on {of_all(several, len(verification.data.x))}"
+
+
+def of_all(several: int, samples: int) -> str:
+    """So many of the samples, in words."""
+    return f"all {samples} samples" if several == samples else f"{several} of the {samples} samples"
+
+
+def exact_table(verification: Verification) -> Table:
+    """`exact_grid` for the terminal.
+
+    Raises
+    ------
+    MissingExtraError
+        If rich is not installed.
+    """
+    return exact_grid(verification.moments).rich(exact_title(verification), EXACT)
+
+
+def certificate(verification: Verification) -> str:
+    """Which learning rates provably lower the loss, in a sentence or two; or what it needs to say so."""
+    descent = verification.descent
+    if descent is None:
+        return f"No exact values and no proofs: {verification.missing}."
+    every = len(verification.data.x)
+    samples = of_all(descent.samples, every) + (", for proofs take time" if descent.samples < every else "")
+    again = "holds" if descent.holds else "does NOT hold"
+    tiles = f"{len(descent.boxes)} tile{'s' * (len(descent.boxes) != 1)}"
+    proof = (
+        f" The proof has {tiles} of {descent.bits} bits, and {again} when it is checked anew." if descent.boxes else ""
+    )
+    return f"One step from the start, with {samples}: {descent.sentence}.{proof}"
 
 
 def blind_spots(moments: Sequence[Moment]) -> list[tuple[str, str]]:
@@ -202,7 +281,17 @@ def notes(moments: Sequence[Moment]) -> list[tuple[str, str]]:
         for row in moment.rows:
             if (row.witness, row.note) not in said:
                 when.setdefault((_name(row), row.note), []).append(moment.when)
+        for note in _rounding_notes(moment.rounding):
+            when.setdefault(("exact value", note), []).append(moment.when)
     return [(f"{name}, {', '.join(times)}", note) for (name, note), times in when.items() if note]
+
+
+def _rounding_notes(rounding: Rounding | None) -> list[str]:
+    if rounding is None:
+        return []
+    undecided = f"{rounding.undecided} of {rounding.elements} elements cannot be rounded with {rounding.bits} bits"
+    missed = f"{rounding.missed} of {rounding.elements} elements are 0, and not 0 in floats; they have no ulps"
+    return [undecided] * (rounding.undecided > 0) + [missed] * (rounding.missed > 0)
 
 
 def _name(row: Row) -> str:
@@ -262,18 +351,23 @@ def verdict(verification: Verification) -> str:
     """The whole story in a sentence or two."""
     said = [(row.verdict, _name(row), moment.when) for moment in verification.moments for row in moment.rows]
     against = [f"{name} ({when})" for word, name, when in said if word == "disagrees"]
+    against += [f"its exact value ({m.when})" for m in verification.moments if m.rounding and m.rounding.ratio > 1]
     undecided = [f"{name} ({when})" for word, name, when in said if word == "undecided"]
+    unknown = [m.when for m in verification.moments if m.rounding and math.isnan(m.rounding.ratio)]
     silent = [moment.when for moment in verification.moments if not moment.agrees]
     parts = []
     if against:
         parts.append(f"The gradient disagrees with {', '.join(against)}.")
     elif undecided:
         parts.append(f"Undecided, for zeros would pass in place of the gradient: {', '.join(undecided)}.")
+    elif unknown:
+        parts.append(f"Undecided, for the exact gradient is not known {', '.join(unknown)}.")
     elif silent:
         parts.append(f"No witness spoke {', '.join(silent)}.")
     else:
         names = dict.fromkeys(name for word, name, _ in said if word == "agrees")
-        parts.append(f"The gradient agrees with every witness that spoke: {', '.join(names)}.")
+        exact = "; and with its exact value" if all(moment.rounding for moment in verification.moments) else ""
+        parts.append(f"The gradient agrees with every witness that spoke: {', '.join(names)}{exact}.")
     diverged = [
         f"{run.variant} (at step {run.diverged_at})" for run in verification.runs if run.diverged_at is not None
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import math
 import platform
@@ -17,10 +18,12 @@ from refnn.arrays import FloatArray, IntArray
 from refnn.checks import count, generator, positive
 from refnn.datasets import Dataset
 from refnn.descent import Batches, FullBatch, MiniBatch, SingleSample
+from refnn.errors import MissingExtraError
 from refnn.layers import Dense
 from refnn.losses import SoftmaxCrossEntropy, SquaredError
 from refnn.network import Network
 from refnn.report.measure import Plane, Run, Sweep, accuracy, extent, loss_surface, main_plane, record, sweep_rates
+from refnn.report.proven import Descent, Rounding, examine_descent, examine_rounding
 from refnn.witnesses import ALL as WITNESSES
 from refnn.witnesses import Row, examine
 
@@ -31,6 +34,12 @@ Narrator: TypeAlias = Callable[[str, float], None]
 
 EXAMINED = 700_000
 """The witnesses examine so many samples that samples · parameters², which they take time for, stays below this."""
+
+EXACT = 10_000_000
+"""The exact gradient is that of so many samples that samples · parameters stays below this: it takes seconds."""
+
+CERTIFIED = 100_000
+"""The learning rate is certified for so many samples that samples · parameters stays below this: likewise."""
 
 SWEEP_EPOCHS = 50
 """Each learning rate is tried for so many epochs, or for fewer if training is shorter."""
@@ -91,20 +100,33 @@ class Settings:
 @final
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What the witnesses said of the gradient at some parameters."""
+    """What the witnesses said of the gradient at some parameters.
+
+    Attributes
+    ----------
+    when
+        At which parameters.
+    rows
+        What each witness said.
+    rounding
+        How far the gradient is from the exact one; None without python-flint.
+    """
 
     when: str
     rows: tuple[Row, ...]
+    rounding: Rounding | None = None
 
     @property
     def agrees(self) -> bool:
-        """Whether a witness spoke, and all that did agreed."""
-        return {row.verdict for row in self.rows} - {"not installed", "not run"} == {"agrees"}
+        """Whether a witness spoke, all that did agreed, and so did the exact gradient, if there is one."""
+        within = self.rounding is None or self.rounding.ratio <= 1
+        return within and {row.verdict for row in self.rows} - {"not installed", "not run"} == {"agrees"}
 
     @property
     def disagrees(self) -> bool:
-        """Whether a witness disagreed."""
-        return any(row.verdict == "disagrees" for row in self.rows)
+        """Whether a witness disagreed, or the exact gradient is out of its bound."""
+        out = self.rounding is not None and self.rounding.ratio > 1
+        return out or any(row.verdict == "disagrees" for row in self.rows)
 
 
 @final
@@ -149,6 +171,10 @@ class Verification:
         Learning rates on the same data.
     surface
         The loss around the paths; None if every run diverged.
+    descent
+        Which learning rates provably lower the loss in one step before training; None without python-flint.
+    missing
+        What to do about python-flint, if it is not installed.
     """
 
     data: Dataset
@@ -159,10 +185,12 @@ class Verification:
     runs: tuple[Run, ...]
     sweep: Sweep
     surface: Surface | None
+    descent: Descent | None = None
+    missing: str = ""
 
     @property
     def agrees(self) -> bool:
-        """Whether the witnesses agree at every moment, and no run diverged."""
+        """Whether the witnesses and the exact gradient agree at every moment, and no run diverged."""
         return all(moment.agrees for moment in self.moments) and all(run.diverged_at is None for run in self.runs)
 
     @property
@@ -183,8 +211,10 @@ class Verification:
             {
                 "format": "refnn report",
                 "refnn": refnn.__version__,
+                "semantics": refnn.SEMANTICS,
                 "python": platform.python_version(),
                 "numpy": np.__version__,
+                "python_flint": None if self.missing else importlib.import_module("flint").__version__,
                 "agrees": self.agrees,
                 "data": {
                     "name": self.data.name,
@@ -200,6 +230,8 @@ class Verification:
                 "network": self.network.describe().splitlines(),
                 "settings": asdict(self.settings) | {"activation": str(self.settings.activation)},
                 "witnesses": [{"when": m.when, **asdict(row)} for m in self.moments for row in m.rows],
+                "exact": [{"when": m.when, **asdict(m.rounding)} for m in self.moments if m.rounding is not None],
+                "certificate": None if self.descent is None else _certificate(self.descent),
                 "training": [
                     {
                         "variant": run.variant,
@@ -229,6 +261,10 @@ class Verification:
             }
         )
         return document
+
+
+def _certificate(descent: Descent) -> dict[str, Any]:
+    return asdict(descent) | {"tiles": len(descent.boxes), "boxes": [box._asdict() for box in descent.boxes]}
 
 
 def jsonable(value: Any) -> Any:
@@ -300,6 +336,7 @@ def verify(data: Dataset, settings: Settings | None = None, narrator: Narrator =
     w = network.initial_parameters(rng=generator(settings.seed))
 
     chosen = examined_samples(len(x), network.size)
+    missing = _what_is_missing()
 
     def examined(when: str, parameters: FloatArray) -> Moment:
         what = f"witnesses {when}"
@@ -310,12 +347,21 @@ def verify(data: Dataset, settings: Settings | None = None, narrator: Narrator =
 
         rows = examine(network, parameters, x[chosen], y[chosen], progress=progress)
         narrator(what, 1)
-        return Moment(when, rows)
+        return Moment(when, rows, None if missing else rounding(when, parameters))
+
+    def rounding(when: str, parameters: FloatArray) -> Rounding:
+        narrator(f"exact gradient {when}", 0)
+        some = evenly_spaced(len(x), EXACT // network.size)
+        found = examine_rounding(network, parameters, x[some], y[some])
+        narrator(f"exact gradient {when}", 1)
+        return found
 
     def telling(what: str) -> Callable[[float], None]:
         return lambda done: narrator(what, done)
 
     moments, runs = [examined("before training", w)], []
+    some = evenly_spaced(len(x), CERTIFIED // network.size)
+    descent = None if missing else examine_descent(network, w, x[some], y[some], telling("certified learning rate"))
     for variant, batches in settings.variants().items():
         run = record(
             variant,
@@ -335,12 +381,27 @@ def verify(data: Dataset, settings: Settings | None = None, narrator: Narrator =
     epochs = min(settings.epochs, SWEEP_EPOCHS)
     sweep = sweep_rates(network, w, x, y, epochs=epochs, progress=telling("learning rates"))
     surface = _surface(network, data, runs, telling("loss surface"))
-    return Verification(data, network, settings, len(chosen), tuple(moments), tuple(runs), sweep, surface)
+    found = tuple(moments), tuple(runs)
+    return Verification(data, network, settings, len(chosen), *found, sweep, surface, descent, missing)
+
+
+def _what_is_missing() -> str:
+    """The remedy, if python-flint is not installed."""
+    try:
+        importlib.import_module("refnn.oracle.truth")
+    except MissingExtraError as error:
+        return f"{error.given}. {error.remedy.partition(';')[0]}"
+    return ""
 
 
 def examined_samples(samples: int, parameters: int) -> IntArray:
     """The samples whose gradient the witnesses examine: all, or so many, evenly spaced, that `EXAMINED` is kept."""
-    several = min(samples, max(3, EXAMINED // parameters**2))
+    return evenly_spaced(samples, EXAMINED // parameters**2)
+
+
+def evenly_spaced(samples: int, most: int) -> IntArray:
+    """All samples, or so many at most, but at least three."""
+    several = min(samples, max(3, most))
     return np.arange(several) * samples // several
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from flint import arb
 
 from refnn import arrays
+from refnn.arithmetic.ball import BallArray, working_precision
 from refnn.arrays import FloatArray, Operation
 from tests import definitions
 from tests.definitions import M, Real
@@ -109,3 +111,38 @@ def arguments(case: Case, random: np.random.Generator) -> list[FloatArray]:
     """Arrays of ordinary size for each argument."""
     drawn = [random.normal(0, 1, shape) for shape in case.shapes]
     return [np.abs(a) + 0.25 if k in case.positive else a for k, a in enumerate(drawn)]
+
+
+# ---------------------------------------------------------------------------------------- real numbers against balls
+
+DIGITS = 500
+"""At so many digits mpmath adds and multiplies numbers between 1e-100 and 1e100 without any error, and errs in a
+function of one of them by far less than 1e-300 of the result, for no condition number is above 1e101."""
+
+SLACK_BITS = 900
+"""What is allowed for mpmath's own rounding: 2**-900, about 1e-271, of the number. Balls have 128 bits or fewer."""
+
+
+def as_ball(number: Real, slack_bits: int = SLACK_BITS) -> arb:
+    """A ball around a number of mpmath, relatively 2**-slack_bits wide."""
+    man, exponent = M.mpf(number).man_exp
+    sign = -1 if number < 0 else 1
+    middle = arb((sign * int(man), int(exponent)))
+    return middle if man == 0 else arb(middle, (int(man), int(exponent) - slack_bits))
+
+
+def as_real(exact: arb) -> Real:
+    """A ball without radius as the number that it is; to be called with enough digits."""
+    man, exponent = exact.man_exp()
+    return M.ldexp(M.mpf(int(man)), int(exponent))
+
+
+def escapes(balls: BallArray, true: Reals, slack_bits: int = SLACK_BITS) -> list[str]:
+    """Where a ball does not hold the real number."""
+    flat = np.asarray(true, dtype=object).ravel().tolist()
+    with working_precision(4096):  # that of the comparison: no end is rounded
+        return [
+            f"[{k}]: {M.nstr(t, 20)} not in {b.str(20)}"
+            for k, (b, t) in enumerate(zip(balls.elements.ravel().tolist(), flat, strict=True))
+            if not b.overlaps(as_ball(t, slack_bits))
+        ]

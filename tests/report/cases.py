@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 import refnn
 from refnn.datasets import Dataset
 from refnn.report.measure import Plane, Run, Sweep
+from refnn.report.proven import Box, Descent, Rounding
 from refnn.report.verification import Moment, Settings, Surface, Verification
 from refnn.witnesses import Row
 
@@ -18,6 +21,23 @@ ROW = Row("slow_witness", "agrees", 1234.5, 0.25, 0.125, "loss, gradient", "roun
 
 def row(**changes: object) -> Row:
     return replace(ROW, **changes)  # type: ignore[arg-type] # the names are Row's
+
+
+ROUNDING = Rounding(7, 8, 5, 0, 0, 123.45, "0.weight[1, 0]", 0.1, "1.0000000000000001e-01", 0.125, 128, 0.5)
+
+
+def rounding(**changes: object) -> Rounding:
+    return replace(ROUNDING, **changes)  # type: ignore[arg-type] # the names are Rounding's
+
+
+def descent(**changes: object) -> Descent:
+    """φ(η) = (1 − η)², which is below φ(0) until η = 2; three tiles reach 1.96875."""
+    boxes = (Box(0.0, 0.5, 0.25, 1.0, True), Box(0.5, 1.5, 0.0, 0.5, False), Box(1.5, 1.96875, 0.125, 0.9375, False))
+    rates = np.array([0.5, 1.0, 2.5])
+    whole = Descent(
+        7, 1.96875, 2.0, "crossing", 128, "up to 1.96875 it falls", True, boxes, 1.0, rates, (1 - rates) ** 2, 0.25
+    )
+    return replace(whole, **changes)  # type: ignore[arg-type] # the names are Descent's
 
 
 def run(variant: str = "full batch", *, diverged_at: int | None = None, end: float = 0.25) -> Run:
@@ -72,9 +92,24 @@ def verification(
         )
     if moments is None:
         moments = (
-            Moment("before training", (ROW, row(witness="other", verdict="not installed", ulps=None, ratio=None))),
+            Moment(
+                "before training",
+                (ROW, row(witness="other", verdict="not installed", ulps=None, ratio=None)),
+                ROUNDING,
+            ),
         )
-    return Verification(data, network, Settings(batch_size=5), 7, moments, runs, sweep(), around)
+    return Verification(data, network, Settings(batch_size=5), 7, moments, runs, sweep(), around, descent())
+
+
+def hide_flint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if python-flint were not installed, and nothing that needs it were loaded."""
+    for module in [name for name in sys.modules if name.partition(".")[0] == "flint"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "flint", None)
+    for module in ("arithmetic.ball", "arithmetic.rational", "arithmetic.tile"):
+        monkeypatch.delitem(sys.modules, f"refnn.{module}", raising=False)
+    for module in ("formats", "kinks", "truth", "certificate"):
+        monkeypatch.delitem(sys.modules, f"refnn.oracle.{module}", raising=False)
 
 
 Examine = Callable[..., tuple[Row, ...]]
@@ -94,3 +129,11 @@ def quick_examine(
     for name in ("slow_witness", "other"):
         progress(name)
     return ROW, row(witness="other")
+
+
+def quick_descent(
+    network: refnn.Network, w: np.ndarray, x: np.ndarray, y: np.ndarray, progress: Callable[[float], None]
+) -> Descent:
+    """A certificate that is there at once."""
+    progress(1)
+    return descent(samples=len(x))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,13 @@ from refnn import DataError
 from refnn.report import folder as module
 from refnn.report import plots
 from refnn.report.folder import check_folder, write
-from tests.report.cases import run, surface, verification
+from refnn.report.tables import EXACT, exact_title
+from refnn.report.verification import Moment
+from tests.report.cases import ROW, descent, run, surface, verification
 
 FILES = {
+    "certificate.png",
+    "certificate.svg",
     "index.html",
     "learning_rates.png",
     "learning_rates.svg",
@@ -24,6 +30,8 @@ FILES = {
     "report.json",
     "report.md",
 }
+
+PICTURES = {"loss.svg", "learning_rates.svg", "certificate.svg", "surface.svg"}
 
 
 def names(folder: Path) -> set[str]:
@@ -60,8 +68,8 @@ def test_the_folder_has_all_files_and_nothing_else(written: Path) -> None:
 def test_the_pages_show_the_verdict_the_tables_and_every_picture(written: Path) -> None:
     page = (written / "index.html").read_text(encoding="utf-8")
     text = (written / "report.md").read_text(encoding="utf-8")
-    assert set(re.findall(r'src="([^"]+)"', page)) == {"loss.svg", "learning_rates.svg", "surface.svg"}
-    assert set(re.findall(r"!\[[a-z ]+\]\(([^)]+)\)", text)) == {"loss.svg", "learning_rates.svg", "surface.svg"}
+    assert set(re.findall(r'src="([^"]+)"', page)) == PICTURES
+    assert set(re.findall(r"!\[[a-z ]+\]\(([^)]+)\)", text)) == PICTURES
     for document in (page, text):
         assert "Training diverged with mini-batch of 5 (at step 4)." in document
         assert "Training, 100 epochs at learning rate 0.1, from a loss of 1" in document
@@ -77,6 +85,37 @@ def test_the_pages_show_the_verdict_the_tables_and_every_picture(written: Path) 
 def test_a_report_without_a_surface_has_one_picture_less(tmp_path: Path) -> None:
     write(verification(), tmp_path / "report")
     assert names(tmp_path / "report") == FILES
+
+
+def test_the_pages_show_the_exact_gradient_and_the_certificate(written: Path) -> None:
+    page = html.unescape((written / "index.html").read_text(encoding="utf-8"))
+    text = (written / "report.md").read_text(encoding="utf-8")
+    for document in (page, text):
+        for part in (exact_title(verification()), "0.weight[1, 0]", "1.0000000000000001e-01", EXACT):
+            assert part in document
+        assert "up to 1.96875 it falls. The proof has 3 tiles" in document
+        assert "one step from the start lowers the loss of all 7 samples." in " ".join(document.split())
+
+
+@pytest.mark.usefixtures("blank")
+def test_without_proofs_the_pages_say_what_is_missing(tmp_path: Path) -> None:
+    bare = (Moment("before training", (ROW,)),)
+    found = replace(verification(moments=bare), descent=None, missing="flint is not there. Run: x")
+    write(found, tmp_path / "report")
+    assert names(tmp_path / "report") == FILES - {"certificate.png", "certificate.svg"}
+    for page in ("index.html", "report.md"):
+        document = (tmp_path / "report" / page).read_text(encoding="utf-8")
+        assert "No exact values and no proofs: flint is not there. Run: x." in document
+        assert EXACT[:30] not in document
+        assert "shaded" not in document
+
+
+@pytest.mark.usefixtures("blank")
+def test_a_certificate_of_no_rate_has_a_picture_and_no_band(tmp_path: Path) -> None:
+    found = replace(verification(), descent=descent(rate=0.0, boxes=()))
+    write(found, tmp_path / "report")
+    assert names(tmp_path / "report") == FILES
+    assert "shaded" not in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("blank")

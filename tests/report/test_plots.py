@@ -12,13 +12,15 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.patches import Rectangle
 
 from refnn import MissingExtraError
 from refnn.report import plots
 from refnn.report.measure import Plane, Sweep
-from refnn.report.plots import learning_rates, loss_curves, save, weight_paths, window
+from refnn.report.plots import certificate, learning_rates, loss_curves, save, weight_paths, window
+from refnn.report.proven import Box
 from refnn.report.verification import Surface
-from tests.report.cases import run, surface, sweep
+from tests.report.cases import descent, run, surface, sweep
 
 RUNS = (run("full batch", end=0.25), run("single sample", end=0.125), run("mini-batch of 5", end=0.5))
 
@@ -156,6 +158,89 @@ def test_learning_rates_of_which_none_diverges() -> None:
     assert legend(figure)[-1] == "too high: η = 10"
 
 
+def band(ax: Axes) -> tuple[float, float]:
+    """The ends of the shaded band."""
+    (patch,) = (each for each in ax.patches if str(each.get_label()).startswith("proven"))
+    assert isinstance(patch, Rectangle)
+    return patch.get_x(), patch.get_x() + patch.get_width()
+
+
+def test_the_rates_that_are_proven_are_a_band_from_the_left_edge() -> None:
+    plain, figure = learning_rates(sweep()), learning_rates(sweep(), "loss", descent())
+    ends = figure.axes[1]
+    low, high = band(ends)
+    assert (low, high) == (ends.get_xlim()[0], 1.96875)
+    assert ends.get_xlim() == plain.axes[1].get_xlim()  # there is room for it
+    assert legend(figure)[-1] == "proven: one step lowers the loss of 7 samples (0 < η ≤ 1.968)"  # rounded down
+    assert drawn(ends)[: len(drawn(plain.axes[1]))] == drawn(plain.axes[1])
+
+
+@pytest.mark.parametrize("rate", [1e-9, 1e6])
+def test_a_band_that_ends_beyond_the_rates_tried_is_in_the_picture(rate: float, tmp_path: Path) -> None:
+    figure = learning_rates(sweep(), "loss", descent(rate=rate))
+    low, high = figure.axes[1].get_xlim()
+    assert low < rate < high
+    assert low < 0.1
+    assert high > 10
+    assert band(figure.axes[1]) == (low, rate)
+    save(figure, tmp_path, "rates")
+
+
+def test_where_nothing_is_proven_there_is_no_band() -> None:
+    nothing = descent(rate=0.0, boxes=())
+    assert legend(learning_rates(sweep(), "loss", nothing)) == legend(learning_rates(sweep()))
+    assert not learning_rates(sweep(), "loss", nothing).axes[1].patches
+
+
+def test_the_certificate_shows_the_boxes_the_start_and_what_was_measured() -> None:
+    figure = certificate(descent(), "loss in nats")
+    (ax,) = figure.axes
+    assert band(ax) == (0, 1.96875)
+    boxes = [each for each in ax.patches if isinstance(each, Rectangle) and each.get_hatch() is not None]
+    plain = [each for each in ax.patches if isinstance(each, Rectangle) and each.get_hatch() is None][1:]
+    corners = [(b.get_x(), b.get_y(), b.get_x() + b.get_width(), b.get_y() + b.get_height()) for b in [*boxes, *plain]]
+    assert corners == [(0.0, 0.25, 0.5, 1.0), (0.5, 0.0, 1.5, 0.5), (1.5, 0.125, 1.96875, 0.9375)]
+    edge, start, measured = drawn(ax)
+    assert edge[0] == [1.96875, 1.96875]
+    assert start[1] == [1.0, 1.0]
+    assert measured == ([0.0, 0.5, 1.0, 2.5], [1.0, 0.25, 0.0, 2.25])
+    assert ax.get_xlim() == (0, 2.5)
+    assert ax.get_ylim()[0] < 0 < 1 < ax.get_ylim()[1]
+    assert legend(figure) == [
+        "proven: one step lowers the loss (0 < η ≤ 1.968)",
+        "tile: L is proven to fall all the way",
+        "tile: L is proven to be below L(w)",
+        "L(w), before the step",
+        "L(w − ηg), after it, as floats measure it",
+    ]
+    assert ax.get_ylabel() == "loss in nats"
+    assert ax.get_title(loc="left") == "One step: every learning rate up to 1.968 lowers the loss"
+
+
+def test_a_certificate_over_rates_of_many_sizes_has_a_logarithmic_axis(tmp_path: Path) -> None:
+    boxes = (Box(0.0, 0.01, 0.5, 1.0, True), Box(0.01, 1e6, -1e300, 0.75, False))
+    rates = np.geomspace(0.003, 1.3e6, 5)
+    losses = np.array([0.9, 0.5, 0.25, 1e200, np.nan])
+    figure = certificate(descent(rate=1e6, beyond=np.inf, boxes=boxes, rates=rates, losses=losses))
+    (ax,) = figure.axes
+    assert ax.get_xscale() == "log"
+    assert ax.get_xlim() == (rates[0], rates[-1])
+    assert drawn(ax)[2][0] == rates.tolist()  # 0 is on no logarithmic axis
+    assert band(ax) == (rates[0], 1e6)
+    assert ax.get_title(loc="left").endswith("up to 1e+06 lowers the loss")
+    save(figure, tmp_path, "certificate")  # nothing overflows
+
+
+@pytest.mark.parametrize(("start", "losses"), [(0.0, [0.0, 0.0, 0.0]), (3.0, [3.0, 3.0, 4.0]), (1.0, [np.nan] * 3)])
+def test_a_certificate_of_nothing_is_drawn_without_boxes(tmp_path: Path, start: float, losses: list[float]) -> None:
+    figure = certificate(descent(rate=0.0, boxes=(), start=start, losses=np.array(losses)))
+    (ax,) = figure.axes
+    assert not ax.patches
+    assert ax.get_ylim()[0] < start < ax.get_ylim()[1]
+    assert ax.get_title(loc="left") == "One step: no learning rate is proven to lower the loss"
+    save(figure, tmp_path, "certificate")
+
+
 def test_weight_paths_are_projected_and_end_with_a_marker() -> None:
     figure = weight_paths(surface(), RUNS, "loss in nats")
     ax, bar = figure.axes
@@ -226,8 +311,11 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
         learning_rates(sweep())
     with pytest.raises(MissingExtraError, match="pip install matplotlib"):
         weight_paths(surface(), RUNS)
+    with pytest.raises(MissingExtraError, match="pip install matplotlib"):
+        certificate(descent())
 
 
 def test_the_colours_are_okabe_and_itos() -> None:
     palette = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
-    assert {*plots.COLOURS, *(colour for colour, _, _ in plots.RATES)} <= palette
+    filled = {plots.BOXES[False]["edgecolor"], plots.BOXES[False]["facecolor"][:7], plots.BOXES[True]["facecolor"][:7]}
+    assert {*plots.COLOURS, *(colour for colour, _, _ in plots.RATES), plots.SKY, *filled} <= palette

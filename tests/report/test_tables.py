@@ -17,6 +17,10 @@ from refnn.report.tables import (
     Grid,
     Section,
     blind_spots,
+    certificate,
+    exact_grid,
+    exact_table,
+    exact_title,
     notes,
     training_grid,
     training_table,
@@ -27,7 +31,7 @@ from refnn.report.tables import (
     witness_title,
 )
 from refnn.report.verification import Moment
-from tests.report.cases import ROW, row, run, verification
+from tests.report.cases import ROW, descent, rounding, row, run, verification
 
 GRID = Grid(
     ("name", "n"), (False, True), (Section("one", (("a|b", "1"),)), Section("", (("<c>", "2"), ("not installed", "–"))))
@@ -198,7 +202,14 @@ def test_numbers_have_no_accuracy_and_remarks_show_only_if_there_are_some() -> N
 
 
 def test_the_verdict_names_what_agrees() -> None:
-    assert verdict(verification()) == "The gradient agrees with every witness that spoke: slow witness."
+    assert (
+        verdict(verification())
+        == "The gradient agrees with every witness that spoke: slow witness; and with its exact value."
+    )
+    without = Moment("before training", (ROW,))
+    assert (
+        verdict(verification(moments=(without,))) == "The gradient agrees with every witness that spoke: slow witness."
+    )
 
 
 def test_the_verdict_names_who_disagrees_and_when() -> None:
@@ -230,3 +241,81 @@ def test_the_verdict_names_runs_that_diverged_or_rose() -> None:
         "A lower learning rate may help."
     )
     assert not found.agrees
+
+
+# ----------------------------------------------------------------------------------------------------- what is proven
+
+
+def test_the_exact_gradient_is_shown_below_the_float_that_is_farthest_from_it() -> None:
+    zeros = rounding(ulps=None, ratio=0.0, correct=8)
+    moments = (Moment("before training", (ROW,), rounding()), Moment("after", (ROW,)), Moment("later", (ROW,), zeros))
+    grid = exact_grid(moments)
+    assert grid.header == ("largest error at", "gradient", "ulps", "bounds", "right")
+    assert grid.sections == (
+        Section(
+            "before training",
+            (
+                ("0.weight[1, 0]", "1.0000000000000001e-01", "123", "0.12", "5 of 8"),
+                ("exact value", "1.0000000000000001e-01", "", "", ""),
+            ),
+        ),
+        Section("later", (("every element is exactly 0", "–", "–", "0", "8 of 8"),)),
+    )
+
+
+def test_the_exact_table_fits_a_terminal_of_a_hundred_columns_and_explains_itself() -> None:
+    wide = rounding(computed=-1.7976931348623157e308, exact="-1.7976931348623157e+308", ulps=1.23e-105, correct=123456)
+    moments = (Moment("after mini-batch of 4096", (ROW,), wide),)
+    text = drawn(exact_table(verification(moments=moments)), 100)
+    for part in ("-1.7976931348623157e+308", "1.23e-105", "123456 of 8", "after mini-batch of 4096"):
+        assert part in text
+    assert "…" not in text
+    assert "no wrong formula" in " ".join(text.split())
+
+
+def test_the_exact_title_says_of_how_many_samples() -> None:
+    found = verification()
+    assert exact_title(found) == "The same gradient against its exact value, on all 7 samples"
+    some = replace(found, moments=(Moment("before training", (ROW,), rounding(samples=3)),))
+    assert exact_title(some) == "The same gradient against its exact value, on 3 of the 7 samples"
+    assert "0 of the 7" in exact_title(replace(found, moments=(Moment("before training", (ROW,)),)))
+
+
+def test_the_certificate_is_a_sentence_that_says_whether_it_holds() -> None:
+    found = verification()
+    assert certificate(found) == (
+        "One step from the start, with all 7 samples: up to 1.96875 it falls. "
+        "The proof has 3 tiles of 128 bits, and holds when it is checked anew."
+    )
+    weak = descent(holds=False, samples=3, boxes=descent().boxes[:1])
+    assert certificate(replace(found, descent=weak)) == (
+        "One step from the start, with 3 of the 7 samples, for proofs take time: up to 1.96875 it falls. "
+        "The proof has 1 tile of 128 bits, and does NOT hold when it is checked anew."
+    )
+    nothing = descent(rate=0.0, boxes=(), sentence="no rate; the gradient is zero")
+    assert certificate(replace(found, descent=nothing)).endswith("samples: no rate; the gradient is zero.")
+
+
+def test_without_a_certificate_it_is_said_what_is_missing() -> None:
+    found = replace(verification(), descent=None, missing="it is not there. Run: x")
+    assert certificate(found) == "No exact values and no proofs: it is not there. Run: x."
+
+
+def test_elements_that_cannot_be_rounded_and_zeros_that_floats_miss_are_remarked() -> None:
+    moments = (
+        Moment("before", (ROW,), rounding(undecided=2)),
+        Moment("after", (ROW,), rounding(undecided=2, missed=1)),
+        Moment("later", (ROW,), rounding()),
+    )
+    assert notes(moments) == [
+        ("exact value, before, after", "2 of 8 elements cannot be rounded with 128 bits"),
+        ("exact value, after", "1 of 8 elements are 0, and not 0 in floats; they have no ulps"),
+    ]
+
+
+def test_the_verdict_names_the_exact_value_if_it_is_out_of_the_bound_or_not_known() -> None:
+    out, unknown = rounding(ratio=1.5), rounding(ratio=float("nan"))
+    found = verification(moments=(Moment("before", (ROW,), out), Moment("after", (ROW,), rounding())))
+    assert verdict(found) == "The gradient disagrees with its exact value (before)."
+    found = verification(moments=(Moment("before", (ROW,), unknown), Moment("after", (ROW,), rounding())))
+    assert verdict(found) == "Undecided, for the exact gradient is not known before."

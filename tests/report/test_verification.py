@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import math
 from dataclasses import replace
@@ -10,11 +11,22 @@ import numpy as np
 import pytest
 
 import refnn
-from refnn import SettingError, witnesses
+from refnn import MissingExtraError, SettingError, witnesses
 from refnn.report import verification as module
+from refnn.report.proven import Rounding
 from refnn.report.verification import Moment, Settings, examined_samples, jsonable, network_for, verify
 from refnn.witnesses import Row
-from tests.report.cases import ROW, quick_examine, row, run, small_data, verification
+from tests.report.cases import (
+    ROW,
+    hide_flint,
+    quick_descent,
+    quick_examine,
+    rounding,
+    row,
+    run,
+    small_data,
+    verification,
+)
 
 QUICK = Settings(hidden=2, epochs=3, batch_size=5)
 
@@ -22,6 +34,7 @@ QUICK = Settings(hidden=2, epochs=3, batch_size=5)
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "examine", quick_examine)
+    monkeypatch.setattr(module, "examine_descent", quick_descent)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +85,9 @@ def test_all_variants_start_from_the_same_parameters_and_are_examined(kind: str)
     assert {what for what, done in told if done == 1} == {
         "learning rates",
         "loss surface",
+        "certified learning rate",
         *(f"witnesses {moment.when}" for moment in found.moments),
+        *(f"exact gradient {moment.when}" for moment in found.moments),
         *(f"training, {one.variant}" for one in found.runs),
     }
     assert all(0 <= done <= 1 for _, done in told)
@@ -136,6 +151,67 @@ def test_the_real_witnesses_agree(kind: str) -> None:
     assert {one.witness for one in rows} == set(witnesses.ALL)
 
 
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_the_exact_gradient_and_a_certificate_are_part_of_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "examine", quick_examine)
+    found = verify(small_data(kind), replace(QUICK, epochs=1))
+    for moment in found.moments:
+        assert moment.rounding is not None
+        assert moment.rounding.ratio <= 1
+        assert (moment.rounding.samples, moment.rounding.elements) == (7, found.network.size)
+    assert found.descent is not None
+    assert found.descent.holds
+    assert found.descent.samples == 7
+    # a certificate is about the first step: half the rate lowers the loss, by far more than rounding
+    w = found.runs[0].path[0]
+    gradient = found.network.evaluate(w, found.data.x, found.data.y).gradient
+    after = found.network.loss(w - found.descent.rate / 2 * gradient, found.data.x, found.data.y)
+    assert after < found.descent.start == found.runs[0].losses[0]
+    assert found.missing == ""
+    assert found.agrees
+
+
+@pytest.mark.usefixtures("quick")
+def test_large_tables_are_proven_on_samples_that_are_evenly_spaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = network_for(small_data(), QUICK).size
+    monkeypatch.setattr(module, "EXACT", 5 * size)
+    monkeypatch.setattr(module, "CERTIFIED", 4 * size + 1)
+    seen = []
+
+    def examine_rounding(network: refnn.Network, w: np.ndarray, x: np.ndarray, y: np.ndarray) -> Rounding:
+        seen.append((x.tolist(), y.tolist()))
+        return rounding(samples=len(x))
+
+    monkeypatch.setattr(module, "examine_rounding", examine_rounding)
+    found = verify(small_data(), QUICK)
+    data = small_data().standardised()
+    assert seen == [(data.x[[0, 1, 2, 4, 5]].tolist(), data.y[[0, 1, 2, 4, 5]].tolist())] * 4
+    assert found.descent is not None
+    assert found.descent.samples == 4
+
+
+@pytest.mark.usefixtures("quick")
+def test_without_flint_all_else_is_done_and_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide_flint(monkeypatch)
+    told: set[str] = set()
+    found = verify(small_data(), QUICK, lambda what, _: told.add(what))
+    assert found.missing == "python-flint is not installed. Run: pip install python-flint"
+    assert found.descent is None
+    assert {moment.rounding for moment in found.moments} == {None}
+    assert found.agrees
+    assert not [what for what in told if what.startswith(("exact", "certified"))]
+    document = found.as_json()
+    assert (document["python_flint"], document["exact"], document["certificate"]) == (None, [], None)
+
+
+@pytest.mark.parametrize("name", ["exact", "certified_learning_rate", "Certified", "Certificate"])
+def test_what_needs_flint_names_it_with_the_package_to_install(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    hide_flint(monkeypatch)
+    with pytest.raises(MissingExtraError, match=r"pip install python-flint; .* \[exact\]"):
+        getattr(refnn, name)
+    assert refnn.SEMANTICS >= 1
+
+
 def test_a_wrong_backward_pass_makes_the_witnesses_disagree(monkeypatch: pytest.MonkeyPatch) -> None:
     """A derivative of 1.001 times tanh′ in training and in what is examined."""
     right = refnn.Tanh.backward
@@ -171,6 +247,16 @@ def test_a_moment_agrees_if_somebody_does_and_nobody_says_else(
     assert (moment.agrees, moment.disagrees) == (agrees, disagrees)
 
 
+@pytest.mark.parametrize(
+    ("ratio", "agrees", "disagrees"), [(1.0, True, False), (1.0625, False, True), (math.nan, False, False)]
+)
+def test_the_exact_gradient_must_be_within_its_bound(ratio: float, agrees: bool, disagrees: bool) -> None:
+    moment = Moment("now", (ROW,), rounding(ratio=ratio))
+    assert (moment.agrees, moment.disagrees) == (agrees, disagrees)
+    silent = Moment("now", (), rounding())
+    assert (silent.agrees, silent.disagrees) == (False, False)  # it is no witness
+
+
 def test_everything_must_agree() -> None:
     good, bad = Moment("a", (ROW,)), Moment("b", (row(verdict="disagrees"),))
     assert verification(moments=(good, good)).agrees
@@ -195,6 +281,9 @@ def test_the_json_holds_what_was_found() -> None:
     document = json.loads(json.dumps(found.as_json(), allow_nan=False))
     assert document["format"] == "refnn report"
     assert document["refnn"] == refnn.__version__
+    assert document["semantics"] == refnn.SEMANTICS
+    assert document["numpy"] == np.__version__
+    assert document["python_flint"] == importlib.metadata.version("python-flint")
     assert document["agrees"] is True
     assert document["data"]["samples"] == 7
     assert document["data"]["features"] == ["a", "b", "c"]
@@ -219,6 +308,24 @@ def test_the_json_holds_what_was_found() -> None:
         "blind_to": "rounding; <kinks>",
         "note": "",
     }
+    assert [entry["when"] for entry in document["exact"]] == [moment.when for moment in found.moments]
+    first = found.moments[0].rounding
+    assert first is not None
+    assert {
+        key: document["exact"][0][key] for key in ("ulps", "place", "computed", "exact", "correct", "undecided")
+    } == {
+        "ulps": first.ulps,
+        "place": first.place,
+        "computed": first.computed,
+        "exact": first.exact,
+        "correct": first.correct,
+        "undecided": 0,
+    }
+    proof = document["certificate"]
+    assert (proof["rate"], proof["beyond"], proof["reason"], proof["bits"]) == (1.96875, 2.0, "crossing", 128)
+    assert (proof["holds"], proof["tiles"], proof["samples"]) == (True, 3, 7)
+    assert proof["boxes"][0] == {"low": 0, "high": 0.5, "least": 0.25, "largest": 1, "falls": True}
+    assert proof["losses"] == [0.25, 0, 2.25]
     single = document["training"][1]
     assert single["variant"] == "single sample"
     assert single["final_loss"] == found.runs[1].final_loss
