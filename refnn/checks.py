@@ -6,6 +6,7 @@ import importlib
 import math
 import sys
 from collections.abc import Callable
+from decimal import ROUND_FLOOR, Context
 from fractions import Fraction
 from types import ModuleType
 from typing import Any, TypeAlias, TypeVar
@@ -48,6 +49,11 @@ def shown(value: object) -> str:
     except Exception:  # noqa: BLE001 - it is foreign code; and integers of more than 4300 digits have no repr
         return f"<{type(value).__name__}>"
     return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}…"
+
+
+def rounded_down(value: float, digits: int) -> str:
+    """`value` in so many decimal digits, never more than it is."""
+    return f"{float(Context(prec=digits, rounding=ROUND_FLOOR).create_decimal(value)):.{digits}g}"
 
 
 def as_array(name: str, value: object) -> np.ndarray:

@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Generic, cast, final
 import numpy as np
 
 from refnn import arrays
-from refnn.arrays import A, Arithmetic, Root, Rules, constant, exp, expit, row_sums, sech_squared, tanh, where_positive
+from refnn.arrays import A, Arithmetic, Root, Rules, constant, exp, expit, sech_squared, tanh, where_positive
 
-__all__ = ["SLOPES", "DualArray"]
+__all__ = ["SLOPES", "DualArray", "log_softmax_slope"]
 
 _TWO_OVER_SQRT_PI = Root(Fraction(4), pi_power=-1)
 
@@ -117,9 +117,18 @@ def _minimum(a: DualArray[Any], b: DualArray[Any]) -> DualArray[Any]:
     return DualArray(arrays.minimum(a.value, b.value), where_positive(a.value - b.value, b.tangent, a.tangent))
 
 
+def log_softmax_slope(p: A, tangent: A) -> A:
+    """The derivative of log p for p = softmax(z) along a tangent of z: t_c − Σₖ pₖ tₖ = Σ_{k≠c} pₖ (t_c − tₖ).
+
+    The second form says the same, for Σ p = 1, and does not cancel where one class has nearly all.
+    """
+    others = constant(p, 1 - np.eye(p.shape[1]))
+    return tangent * (p @ others) - (p * tangent) @ others
+
+
 def _log_softmax(z: DualArray[Any]) -> DualArray[Any]:
     f = arrays.log_softmax(z.value)
-    return DualArray(f, z.tangent - row_sums(exp(f) * z.tangent))
+    return DualArray(f, log_softmax_slope(exp(f), z.tangent))
 
 
 def _within(z: DualArray[Any], limit: int) -> DualArray[Any]:

@@ -23,8 +23,8 @@ import numpy as np
 
 from refnn import arrays
 from refnn.arithmetic.ball import BallArray, arb
-from refnn.arithmetic.dual import SLOPES
-from refnn.arrays import Arithmetic, Rules, constant, exp, log_softmax, row_sums, where_positive
+from refnn.arithmetic.dual import SLOPES, log_softmax_slope
+from refnn.arrays import Arithmetic, Rules, constant, exp, log_softmax, where_positive
 
 __all__ = ["TileArray"]
 
@@ -212,16 +212,7 @@ def _minimum(a: TileArray, b: TileArray) -> TileArray:
 
 
 def _log_softmax(z: TileArray) -> TileArray:
-    """(log p)′ = z′ − Σ p z′ of each row.
-
-    As Σ p = 1, z′ may be that relative to the most probable class, so that what two balls have in common is left out.
-    """
-    around, slope = log_softmax(z.whole), z.slope
-    if slope is not None:
-        largest = np.arange(z.shape[0]), np.argmax(around.midpoint, axis=1)
-        relative = (slope - BallArray(slope.elements[largest][:, np.newaxis])).elements
-        relative[largest] = arb(0)
-        slope = BallArray(relative) - row_sums(exp(around) * BallArray(relative))
+    slope = None if z.slope is None else log_softmax_slope(exp(log_softmax(z.whole)), z.slope)
     return _tile(log_softmax, slope, z)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_FLOOR, Context
 from typing import Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
@@ -21,9 +20,9 @@ from refnn.arithmetic.ball import BallArray, arb, working_precision
 from refnn.arithmetic.dual import DualArray
 from refnn.arithmetic.tile import TileArray
 from refnn.arrays import FloatArray
-from refnn.checks import callback, count, number, positive, representable, shown
+from refnn.checks import callback, count, number, positive, representable, rounded_down, shown
 from refnn.descent import Outcome
-from refnn.errors import SettingError
+from refnn.errors import SettingError, UndecidedError
 from refnn.network import Network
 from refnn.oracle.kinks import near_kinks
 from refnn.oracle.questions import batch, direction
@@ -158,30 +157,52 @@ class Certificate:
     def __str__(self) -> str:
         """The certificate in a sentence."""
         proven = "every learning rate in (0, {rate}] provably lowers the loss" if self.rate else _NONE
-        rate = Context(prec=6, rounding=ROUND_FLOOR).create_decimal(self.rate)  # to nearest, it might be too large
-        return f"{proven}; {_WHY[self.reason]}".format(rate=f"{rate:g}", beyond=self.beyond, bits=self.bits)
+        text = f"{proven}; {_WHY[self.reason]}"
+        return text.format(rate=rounded_down(self.rate, 6), beyond=self.beyond, bits=self.bits)
 
-    def holds(self) -> bool:
+    def holds(self, *, budget: int = 20_000) -> bool:
         """Validate the certificate anew, without the arithmetic that found it.
 
         The tiles must follow one another from 0 to the rate. On each, or else on both its halves, plain balls must
         prove that φ′ is negative; or, away from 0, that φ(middle) + φ′(tile)·(tile − middle) is below φ(0): then φ is
         too, by the mean value theorem. Only where a unit starts on its kink, plain balls do not know to which side it
         goes; then the last millionth of the first tile is asked of the arithmetic of tiles, again.
+
+        Parameters
+        ----------
+        budget
+            How many segments to examine, at most. Plain balls need more than tiles do: where a rate is large for its
+            network, many times more.
+
+        Raises
+        ------
+        UndecidedError
+            If the budget is spent.
         """
         ends = [0.0, *(tile.high for tile in self.tiles)]
-        follow = ends[-1] == self.rate and all(t.low == low < t.high for t, low in zip(self.tiles, ends, strict=False))
+        if ends[-1] != self.rate or any(not t.low == low < t.high for t, low in zip(self.tiles, ends, strict=False)):
+            return False
+        line = replace(self._line, gradient=self.gradient)
+        pending = [(tile.low, tile.high, _HALVINGS) for tile in self.tiles]
         with working_precision(self.bits):
-            return follow and all(self._lower(tile.low, tile.high, _HALVINGS) for tile in self.tiles)
-
-    def _lower(self, low: float, high: float, halvings: int) -> bool:
-        line, middle, eta = replace(self._line, gradient=self.gradient), low + (high - low) / 2, arb(low).union(high)
-        slope = line.slope(eta)
-        if slope < 0 or (low > 0 and line.loss(arb(middle)) + slope * (eta - middle) < line.loss(_ZERO)):
-            return True
-        if halvings == 0 and low == 0:
-            return _item(line.tile(_ZERO, arb(high)).moving) < 0
-        return halvings > 0 and self._lower(low, middle, halvings - 1) and self._lower(middle, high, halvings - 1)
+            start = line.loss(_ZERO)
+            for _ in range(count("budget", budget)):
+                if not pending:
+                    return True
+                low, high, halvings = pending.pop()
+                middle, eta = low + (high - low) / 2, arb(low).union(high)
+                slope = line.slope(eta)
+                if slope < 0 or (low > 0 and line.loss(arb(middle)) + slope * (eta - middle) < start):
+                    continue
+                if halvings > 0:
+                    pending += [(low, middle, halvings - 1), (middle, high, halvings - 1)]
+                elif low > 0 or not _item(line.tile(_ZERO, arb(high)).moving) < 0:
+                    return False
+        raise UndecidedError(
+            f"the certificate has not been proven again with a budget of {budget} segments",
+            "plain balls are too wide to do it with fewer",
+            "Pass a larger budget",
+        )
 
     def outcome(self, w: FloatArray) -> Outcome:
         """What is proven of the rounded weights at which a step arrived: L there, against L before the step.
@@ -227,6 +248,8 @@ class _Search:
     low: float = 0
     room: float = 0
     """By how much the loss is lower at `low` than at 0."""
+    longest: float = math.inf
+    """What is not tried again at once, for it was too long."""
     beyond: float = math.inf
     excess: float = 0
     """By how much it is not lower at `beyond`."""
@@ -243,7 +266,7 @@ class _Search:
             return "no descent"
         if self.bits == _MOST_BITS:
             return "precision"
-        self.bits *= 2
+        self.bits, self.longest = 2 * self.bits, math.inf
         self.length = self.low * 2.0**-10 if self.low else self.first * 2.0**-20
         return None
 
@@ -270,20 +293,22 @@ class _Search:
             steepness = float((left - right) / spread) if spread > 0 else 0.0
             proven, rises, crossed = slope < 0 or (low > 0 and whole < before), slope >= 0, right >= before
         # The radius of the slope grows like the tile, and what it leaves open above both ends like its square.
-        factor = max(
-            0.8 * steepness if steepness < math.inf else 0, 0.9 * math.sqrt(room / max(above, _TINY)) if room > 0 else 0
-        )
+        by_slope = 0.8 * steepness if steepness < math.inf else 0.0
+        factor = max(by_slope, 0.9 * math.sqrt(room / max(above, _TINY)) if room > 0 else 0)
         length = high - self.low
         if proven:
             self.tiles.append(Tile(self.low, high, phi.moving, phi.whole))
-            self.low, self.room, self.length = high, float(before - right), length * min(max(factor, 0.7), 10)
+            self.low, self.room = high, float(before - right)
+            self.length, self.longest = min(length * min(max(factor, 0.7), 10), self.longest), 1.3 * self.longest
         elif rises and self.low == 0:
             self.beyond = high
             return "no descent"
         elif crossed:
             self.beyond, self.excess, self.length = high, float(right - before), length
+        elif self.low == 0:
+            self.length = length * min(max(factor, 0.01), 0.6)
         else:
-            self.length = length * min(max(factor, 0.01), 0.7)
+            self.length = self.longest = 0.6 * length
         return None
 
 
@@ -363,7 +388,7 @@ def certified_learning_rate(
     >>> network = refnn.Network(refnn.Dense(1, 1), loss=refnn.SquaredError())
     >>> certificate = refnn.certified_learning_rate(network, [0.0, 0.0], [[3.0]], [[6.0]])
     >>> print(certificate)
-    every learning rate in (0, 0.199920] provably lowers the loss; at about 0.200015, it is proven not to be lower
+    every learning rate in (0, 0.19992] provably lowers the loss; at about 0.200015, it is proven not to be lower
     >>> certificate.holds()
     True
     """

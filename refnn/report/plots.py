@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from decimal import ROUND_FLOOR, Context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from refnn.arrays import FloatArray
-from refnn.checks import extra
+from refnn.checks import extra, rounded_down
 from refnn.report.measure import Run, Sweep
 from refnn.report.proven import Descent
 from refnn.report.verification import Surface
@@ -227,7 +226,7 @@ def learning_rates(sweep: Sweep, loss: str = "loss", descent: Descent | None = N
             band = ends.axvspan(
                 least,
                 descent.rate,
-                label=PROVEN.format(f" of {descent.samples} samples", _rounded_down(descent.rate)),
+                label=PROVEN.format(f" of {descent.samples} samples", rounded_down(descent.rate, 4)),
                 **BAND,
             )
             ends.axvline(descent.rate, color=SKY, lw=1.2, zorder=0)
@@ -235,11 +234,6 @@ def learning_rates(sweep: Sweep, loss: str = "loss", descent: Descent | None = N
             handles, labels = [*handles, band], [*labels, str(band.get_label())]
         figure.legend(handles, labels, loc="outside lower center", ncols=2 if len(handles) == 4 else 3)
         return figure
-
-
-def _rounded_down(rate: float) -> str:
-    """A rate in four digits, so that what is said to be proven is."""
-    return f"{float(Context(prec=4, rounding=ROUND_FLOOR).create_decimal(rate)):.4g}"
 
 
 def certificate(descent: Descent, loss: str = "loss") -> Figure:
@@ -268,7 +262,7 @@ def certificate(descent: Descent, loss: str = "loss") -> Figure:
         deepest = min([lowest, *(max(box.least, lowest - 0.6 * reach) for box in descent.boxes)])
         bottom, top = deepest - 0.08 * reach, start + 0.45 * reach
         if descent.rate > 0:
-            ax.axvspan(left, descent.rate, label=PROVEN.format("", _rounded_down(descent.rate)), **BAND)
+            ax.axvspan(left, descent.rate, label=PROVEN.format("", rounded_down(descent.rate, 4)), **BAND)
             ax.axvline(descent.rate, color=SKY, lw=1.2, zorder=0)
         for k, (falls, style) in enumerate(BOXES.items()):
             boxes = [box for box in descent.boxes if box.falls == falls]
@@ -289,7 +283,7 @@ def certificate(descent: Descent, loss: str = "loss") -> Figure:
         ax.set_ylim(bottom, top)
         ax.set_xlabel("learning rate η")
         ax.set_ylabel(loss)
-        proven = f"every learning rate up to {_rounded_down(descent.rate)} lowers the loss"
+        proven = f"every learning rate up to {rounded_down(descent.rate, 4)} lowers the loss"
         ax.set_title(f"One step: {proven if descent.rate else 'no learning rate is proven to lower the loss'}")
         figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         return figure

@@ -17,7 +17,7 @@ import numpy as np
 
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.arrays import FloatArray, IntArray
-from refnn.errors import RefnnError
+from refnn.errors import RefnnError, UndecidedError
 from refnn.network import Network
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ BITS = 1024
 
 BUDGET = 200
 """How many tiles a certificate may try: ten times what smooth activations take."""
+
+SEGMENTS = 3000
+"""How many segments a certificate may be cut into to be proven again."""
 
 POINTS = 240
 """At how many learning rates the loss is measured along a step."""
@@ -204,7 +207,7 @@ class Descent:
     sentence
         The certificate in words.
     holds
-        Whether it was proven again, without the arithmetic that found it.
+        Whether it was proven again, without the arithmetic that found it; None if that would have taken too long.
     boxes
         The tiles that cover (0, rate].
     start
@@ -221,7 +224,7 @@ class Descent:
     reason: str
     bits: int
     sentence: str
-    holds: bool
+    holds: bool | None
     boxes: tuple[Box, ...]
     start: float
     rates: FloatArray
@@ -269,7 +272,7 @@ def examine_descent(
         progress(heard / (heard + 20) / 2)  # nobody knows how many there will be; and the second half is `holds`
 
     certificate = certified_learning_rate(network, w, x, y, budget=BUDGET, progress=tile)
-    holds = certificate.holds()
+    holds = _holds(certificate)
     boxes = _boxes(certificate)
     rates = _rates(certificate)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -289,6 +292,13 @@ def examine_descent(
         losses=losses,
         seconds=time.perf_counter() - begin,
     )
+
+
+def _holds(certificate: Certificate) -> bool | None:
+    try:
+        return certificate.holds(budget=SEGMENTS)
+    except UndecidedError:
+        return None
 
 
 def _boxes(certificate: Certificate) -> tuple[Box, ...]:

@@ -254,11 +254,9 @@ def certificate(verification: Verification) -> str:
         return f"No exact values and no proofs: {verification.missing}."
     every = len(verification.data.x)
     samples = of_all(descent.samples, every) + (", for proofs take time" if descent.samples < every else "")
-    again = "holds" if descent.holds else "does NOT hold"
+    again = {True: "holds when", False: "does NOT hold when", None: "was too long to be"}[descent.holds]
     tiles = f"{len(descent.boxes)} tile{'s' * (len(descent.boxes) != 1)}"
-    proof = (
-        f" The proof has {tiles} of {descent.bits} bits, and {again} when it is checked anew." if descent.boxes else ""
-    )
+    proof = f" The proof has {tiles} of {descent.bits} bits, and {again} checked anew." if descent.boxes else ""
     return f"One step from the start, with {samples}: {descent.sentence}.{proof}"
 
 

@@ -24,7 +24,15 @@ from refnn.arithmetic.rounded import RoundedArray
 from refnn.arithmetic.tile import TileArray
 from refnn.arrays import FloatArray
 from refnn.descent import FullBatch, MiniBatch, descend
-from refnn.errors import DivergenceError, DTypeError, NonFiniteError, RefnnError, SettingError, ShapeError
+from refnn.errors import (
+    DivergenceError,
+    DTypeError,
+    NonFiniteError,
+    RefnnError,
+    SettingError,
+    ShapeError,
+    UndecidedError,
+)
 from refnn.layers import Dense
 from refnn.losses import BinaryCrossEntropy, Huber, InnerProduct, SoftmaxCrossEntropy, SquaredError
 from refnn.network import Network
@@ -367,7 +375,9 @@ def test_on_a_kink_from_which_the_loss_does_not_fall() -> None:
         assert network.loss(at, x, y) == network.loss(w, x, y) + 3 * eta
     assert 0 < found.beyond < math.inf
     assert change(network, np.array(w), found.gradient, found.beyond, np.array(x), y) > 0
-    assert str(found).startswith("no learning rate is proven to lower the loss; a unit stands on its kink, and already at about ")
+    assert str(found).startswith(
+        "no learning rate is proven to lower the loss; a unit stands on its kink, and already at about "
+    )
 
 
 def test_on_a_kink_from_which_the_loss_falls_there_is_a_rate() -> None:
@@ -796,3 +806,11 @@ def test_a_fraction_may_be_one_or_rational() -> None:
     assert whole.learning_rate == whole.certificate.rate
     assert third.learning_rate == float(Fraction(1, 3)) * third.certificate.rate
     assert whole.outcome == third.outcome == "lowered"
+
+
+def test_to_hold_with_too_small_a_budget_is_undecided() -> None:
+    found = certified_learning_rate(line(), [0.0, 0.0], [[3.0]], [[6.0]])
+    with pytest.raises(UndecidedError, match=r"with a budget of 3 segments: .*Pass a larger budget"):
+        found.holds(budget=3)
+    with pytest.raises(SettingError, match="budget is 0"):
+        found.holds(budget=0)

@@ -225,3 +225,12 @@ def test_a_step_out_of_the_range_of_floats_has_no_loss() -> None:
     assert isinstance(found, Descent)
     assert np.isfinite(found.losses).any() or np.isnan(found.losses).all()
     assert math.isnan(found.losses[-1])
+
+
+def test_a_certificate_that_takes_too_long_to_prove_again_is_neither_right_nor_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(proven, "SEGMENTS", 1)
+    found = examine_descent(LINE, np.zeros(2), np.array([[3.0]]), np.array([6.0]), lambda _: None)
+    assert found.holds is None
+    assert found.rate > 0

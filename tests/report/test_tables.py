@@ -285,13 +285,15 @@ def test_the_certificate_is_a_sentence_that_says_whether_it_holds() -> None:
     found = verification()
     assert certificate(found) == (
         "One step from the start, with all 7 samples: up to 1.96875 it falls. "
-        "The proof has 3 tiles of 128 bits, and holds when it is checked anew."
+        "The proof has 3 tiles of 128 bits, and holds when checked anew."
     )
     weak = descent(holds=False, samples=3, boxes=descent().boxes[:1])
     assert certificate(replace(found, descent=weak)) == (
         "One step from the start, with 3 of the 7 samples, for proofs take time: up to 1.96875 it falls. "
-        "The proof has 1 tile of 128 bits, and does NOT hold when it is checked anew."
+        "The proof has 1 tile of 128 bits, and does NOT hold when checked anew."
     )
+    long = descent(holds=None, samples=7)
+    assert certificate(replace(found, descent=long)).endswith("of 128 bits, and was too long to be checked anew.")
     nothing = descent(rate=0.0, boxes=(), sentence="no rate; the gradient is zero")
     assert certificate(replace(found, descent=nothing)).endswith("samples: no rate; the gradient is zero.")
 
