@@ -6,7 +6,7 @@ import importlib
 import math
 import sys
 from collections.abc import Callable
-from decimal import ROUND_FLOOR, Context
+from decimal import ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from types import ModuleType
 from typing import Any, TypeAlias, TypeVar
@@ -53,7 +53,9 @@ def shown(value: object) -> str:
 
 def rounded_down(value: float, digits: int) -> str:
     """`value` in so many decimal digits, never more than it is."""
-    return f"{float(Context(prec=digits, rounding=ROUND_FLOOR).create_decimal(value)):.{digits}g}"
+    decimal = Context(prec=digits, rounding=ROUND_FLOOR).create_decimal(value)
+    text = f"{float(decimal):.{digits}g}"
+    return text if Decimal(text) <= Decimal(value) else str(decimal)  # a subnormal float has fewer digits
 
 
 def as_array(name: str, value: object) -> np.ndarray:

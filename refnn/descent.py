@@ -215,7 +215,7 @@ def descend(
         `FullBatch()`, `SingleSample()`, `MiniBatch(size)`, or an object like them.
     learning_rate
         η, a positive number; a function that gives one for each step, counted from 0; or `refnn.Certified()`, with
-        which no step overshoots.
+        which no step overshoots in real numbers.
     epochs
         How often all samples are seen.
     rule
@@ -252,7 +252,9 @@ def descend(
     labels = network.check_targets(checked_w, checked_x, y)
     batch = checked_w.copy(), checked_x.copy(), labels.copy()  # what the caller writes into them later is not seen
     count("epochs", epochs, least=0)
-    if not callable(learning_rate) and not isinstance(learning_rate, ProvenRate):
+    if isinstance(learning_rate, ProvenRate):
+        instance("learning_rate", learning_rate, ("propose",), "Pass refnn.Certified(), or another object")
+    elif not callable(learning_rate):
         positive("learning_rate", learning_rate)
     instance("batches", batches, ("epoch", "shuffles"), "Pass refnn.FullBatch() or refnn.MiniBatch(32)")
     rule = GradientDescent() if rule is None else rule
@@ -285,7 +287,7 @@ def _steps(
             loss, gradient = representable(name, _gradient, network, w, *batch, remedy=LOWER, step=k)
             eta, certificate = _rate(learning_rate, k, network, w, *batch, gradient)
             state, w = representable(name, _update, rule, state, w, gradient, eta, remedy=LOWER, step=k)
-            outcome = None if certificate is None else certificate.outcome(w)
+            outcome = None if certificate is None else certificate.outcome(w) if eta > 0 else "not proven"
             seen = read_only(np.asarray(indices)), eta, float(loss), read_only(gradient), read_only(w)
             yield Step(k, epoch, *seen, certificate, outcome)
             k += 1

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from refnn import arrays
 from refnn.arrays import Arithmetic, FloatArray, Root, Rules
+from refnn.checks import count
 from refnn.errors import MissingExtraError
 
 try:
@@ -45,7 +46,10 @@ _lock = RLock()
 
 @contextmanager
 def working_precision(bits: int) -> Iterator[None]:
-    """Compute balls with so many bits, in this thread alone, and restore what was before, whatever happens."""
+    """Compute balls with so many bits, and restore what was before, whatever happens.
+
+    The precision is that of all threads; those that set it by this function wait for each other.
+    """
     with _lock:
         before = flint.ctx.prec
         flint.ctx.prec = bits
@@ -121,8 +125,13 @@ class BallArray(Arithmetic):
         """For pickle and copy, which know nothing of Arb: each midpoint and radius as an integer times a power of 2."""
         return _restored, (self.shape, [_stored(ball) for ball in self.elements.flat])
 
+    def __repr__(self) -> str:
+        """The balls in decimal."""
+        return f"BallArray({np.array2string(self.text(), separator=', ', formatter={'str_kind': str})})"
+
     def text(self, digits: int = 20) -> NDArray[np.str_]:
         """Each ball in decimal, its midpoint to so many digits at most; what is written contains the whole ball."""
+        count("digits", digits)
         return np.array([ball.str(digits) for ball in self.elements.flat], np.str_).reshape(self.shape)
 
 

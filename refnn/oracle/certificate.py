@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple, TypeAlias, final
+from typing import Any, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +21,7 @@ from refnn.arithmetic.dual import DualArray
 from refnn.arithmetic.tile import TileArray
 from refnn.arrays import FloatArray
 from refnn.checks import callback, count, number, positive, representable, rounded_down, shown
-from refnn.descent import Outcome
+from refnn.descent import Outcome, read_only
 from refnn.errors import SettingError, UndecidedError
 from refnn.network import Network
 from refnn.oracle.kinks import near_kinks
@@ -36,7 +36,6 @@ _BITS, _MOST_BITS = 128, 1024
 _TIGHT = 2.0**-10
 """The search ends when the certified rate is within this, relatively, of one at which the loss is proven not lower."""
 _ZERO = arb(0)
-_TINY = float(np.finfo(np.float64).tiny)
 _HALVINGS = 20
 """How often a tile is halved, at most, to prove it again by plain balls."""
 
@@ -45,7 +44,7 @@ _WHY: dict[Reason, str] = {
     "crossing": "at about {beyond:.6g}, it is proven not to be lower",
     "limit": "the search ended at this limit",
     "budget": "the search ended when its budget of tiles was spent",
-    "precision": "nothing more could be proven with {bits} bits",
+    "precision": "nothing more could be proven with {bits} bits, as where the loss stays nearly the same",
     "zero gradient": "the gradient is zero",
     "kink": "a unit stands on its kink, and already at about {beyond:.3g} the loss is proven not to be lower",
     "no descent": "already at about {beyond:.3g} the loss is proven not to be lower",
@@ -134,7 +133,7 @@ class Certificate:
         ``"no descent"``: g, as it was rounded, is no direction of descent, as happens at a minimum, or one for so short
         a way that it was not found; ``"kink"``: likewise, and a unit stands on its kink.
     beyond
-        The least rate at which the loss is proven not to be lower; infinity if none was met.
+        The least rate that the search met at which the loss is proven not to be lower; infinity if it met none.
     tiles
         What covers (0, rate], from 0 upwards.
     loss : ()
@@ -161,17 +160,19 @@ class Certificate:
         return text.format(rate=rounded_down(self.rate, 6), beyond=self.beyond, bits=self.bits)
 
     def holds(self, *, budget: int = 20_000) -> bool:
-        """Validate the certificate anew, without the arithmetic that found it.
+        """Validate the certificate anew: the tiles as they are stated, and the loss by simpler means.
 
-        The tiles must follow one another from 0 to the rate. On each, or else on both its halves, plain balls must
-        prove that φ′ is negative; or, away from 0, that φ(middle) + φ′(tile)·(tile − middle) is below φ(0): then φ is
-        too, by the mean value theorem. Only where a unit starts on its kink, plain balls do not know to which side it
-        goes; then the last millionth of the first tile is asked of the arithmetic of tiles, again.
+        The tiles must follow one another from 0 to the rate, what each states must prove it, and nothing that is stated
+        may contradict what plain balls enclose, or L at `beyond`. Then the rate is proven again without the arithmetic
+        of tiles: on each, or else on each of the parts that halving it makes, plain balls must prove that φ′ is negative;
+        or, away from 0, that φ(middle) + φ′(part)·(part − middle) is below φ(0): then φ is too, by the mean value
+        theorem. Only next to 0, where a unit may start on its kink, plain balls do not know to which side it goes; what
+        they cannot prove of the first millionth of the first tile is asked of the arithmetic of tiles, again.
 
         Parameters
         ----------
         budget
-            How many segments to examine, at most. Plain balls need more than tiles do: where a rate is large for its
+            How many parts to examine, at most. Plain balls need more than tiles do: where a rate is large for its
             network, many times more.
 
         Raises
@@ -179,16 +180,17 @@ class Certificate:
         UndecidedError
             If the budget is spent.
         """
-        ends = [0.0, *(tile.high for tile in self.tiles)]
+        ends, left = [0.0, *(tile.high for tile in self.tiles)], count("budget", budget)
         if ends[-1] != self.rate or any(not t.low == low < t.high for t, low in zip(self.tiles, ends, strict=False)):
             return False
         line = replace(self._line, gradient=self.gradient)
         pending = [(tile.low, tile.high, _HALVINGS) for tile in self.tiles]
         with working_precision(self.bits):
             start = line.loss(_ZERO)
-            for _ in range(count("budget", budget)):
-                if not pending:
-                    return True
+            if not (self._states(line, start) and all(self._tile_states(tile, line) for tile in self.tiles)):
+                return False
+            while pending and left > 0:
+                left -= 1
                 low, high, halvings = pending.pop()
                 middle, eta = low + (high - low) / 2, arb(low).union(high)
                 slope = line.slope(eta)
@@ -198,13 +200,26 @@ class Certificate:
                     pending += [(low, middle, halvings - 1), (middle, high, halvings - 1)]
                 elif low > 0 or not _item(line.tile(_ZERO, arb(high)).moving) < 0:
                     return False
+        if not pending:
+            return True
         raise UndecidedError(
-            f"the certificate has not been proven again with a budget of {budget} segments",
+            f"the certificate has not been proven again with a budget of {budget} parts of tiles",
             "plain balls are too wide to do it with fewer",
             "Pass a larger budget",
         )
 
-    def outcome(self, w: FloatArray) -> Outcome:
+    def _states(self, line: _Line, start: arb) -> bool:
+        """Whether what is stated of `loss` and `beyond` may be true."""
+        beyond = self.beyond == math.inf or (self.beyond > self.rate and not line.loss(arb(self.beyond)) < start)
+        return beyond and _item(self.loss).overlaps(start)
+
+    def _tile_states(self, tile: Tile, line: _Line) -> bool:
+        """Whether what a tile states proves it, and may be true in its middle."""
+        slope, loss, middle = _item(tile.slope), _item(tile.loss), arb(tile.low + (tile.high - tile.low) / 2)
+        proves = slope < 0 or (tile.low > 0 and loss < _item(self.loss))
+        return proves and loss.overlaps(line.loss(middle)) and slope.overlaps(line.slope(middle))
+
+    def outcome(self, w: ArrayLike) -> Outcome:
         """What is proven of the rounded weights at which a step arrived: L there, against L before the step.
 
         Parameters
@@ -215,10 +230,16 @@ class Certificate:
         Returns
         -------
         str
-            ``"lowered"``: the loss is proven lower. ``"swallowed"``: the real step lowers it, but rounding has left no
-            weight changed. ``"not proven"``: neither.
+            ``"lowered"``: the loss is proven lower. ``"swallowed"``: a real step by a certified rate lowers it, but
+            rounding has left no weight changed. ``"not proven"``: neither.
+
+        Raises
+        ------
+        ShapeError, DTypeError, NonFiniteError
+            If w is no vector of finite numbers, one for each parameter.
         """
         line = self._line
+        w = direction("w", w, len(line.w))
         if np.array_equal(w, line.w):
             return "swallowed" if self.rate > 0 else "not proven"
         bits = _BITS
@@ -246,12 +267,12 @@ class _Search:
     bits: int = _BITS
     tiles: list[Tile] = field(default_factory=list)
     low: float = 0
-    room: float = 0
+    room: arb = _ZERO
     """By how much the loss is lower at `low` than at 0."""
     longest: float = math.inf
     """What is not tried again at once, for it was too long."""
     beyond: float = math.inf
-    excess: float = 0
+    excess: arb = _ZERO
     """By how much it is not lower at `beyond`."""
 
     def finished(self) -> Reason | None:
@@ -274,9 +295,10 @@ class _Search:
         """Where the next tile ends, at most: where the loss seems to cross its start, a little before or past that."""
         if self.beyond == math.inf:
             return min(self.low + self.length, self.limit)
-        if not self.room + self.excess > 0 or self.low == 0:
+        share = _float(self.room / (self.room + self.excess))
+        if not 0 < share < 1:
             return min(self.low + self.length, self.low + (self.beyond - self.low) / 16)
-        root = self.low + (self.beyond - self.low) * self.room / (self.room + self.excess)
+        root = self.low + (self.beyond - self.low) * share
         before, past = root * (1 - _TIGHT / 3), root * (1 + _TIGHT / 3)
         aim = before if before > self.low * (1 + _TIGHT / 9) else past
         return min(self.low + self.length, aim if self.low < aim < self.beyond else (self.low + self.beyond) / 2)
@@ -288,23 +310,24 @@ class _Search:
             low, end, before = arb(self.low), arb(high), self.line.loss(_ZERO)
             phi = self.line.tile(low, end)
             slope, whole, left, right = map(_item, (phi.moving, phi.whole, phi.start, phi.end))
-            highest, spread = left.max(right), slope.rad() * (end - low)
-            room, above = float(before - highest), float(whole.upper() - highest)
-            steepness = float((left - right) / spread) if spread > 0 else 0.0
+            if not right.overlaps(left + slope * (end - low)):
+                raise SettingError(
+                    f"the loss jumps between the learning rates {self.low:.6g} and {high:.6g}",
+                    "a layer is not continuous, and what is certified is certified of continuous layers",
+                    "Ask about continuous layers",
+                )
             proven, rises, crossed = slope < 0 or (low > 0 and whole < before), slope >= 0, right >= before
-        # The radius of the slope grows like the tile, and what it leaves open above both ends like its square.
-        by_slope = 0.8 * steepness if steepness < math.inf else 0.0
-        factor = max(by_slope, 0.9 * math.sqrt(room / max(above, _TINY)) if room > 0 else 0)
+            factor, room = _longer(slope, whole, left, right, before, end - low), before - right
         length = high - self.low
         if proven:
             self.tiles.append(Tile(self.low, high, phi.moving, phi.whole))
-            self.low, self.room = high, float(before - right)
-            self.length, self.longest = min(length * min(max(factor, 0.7), 10), self.longest), 1.3 * self.longest
+            self.low, self.room = high, room
+            self.length, self.longest = min(length * min(factor, 10), self.longest), 1.3 * self.longest
         elif rises and self.low == 0:
             self.beyond = high
             return "no descent"
         elif crossed:
-            self.beyond, self.excess, self.length = high, float(right - before), length
+            self.beyond, self.excess, self.length = high, -room, length
         elif self.low == 0:
             self.length = length * min(max(factor, 0.01), 0.6)
         else:
@@ -312,10 +335,26 @@ class _Search:
         return None
 
 
+def _longer(slope: arb, whole: arb, left: arb, right: arb, before: arb, length: arb) -> float:
+    """By which factor a tile might be longer, or should be shorter, to be just proven.
+
+    The radius of its slope grows like the tile, and what it leaves open above both ends like its square.
+    """
+    highest, spread = left.max(right), slope.rad() * length
+    room, above = before - highest, whole.upper() - highest
+    by_slope = 0.8 * _float((left - right) / spread) if spread > 0 else math.inf
+    by_room = 0.9 * math.sqrt(max(_float(room / above), 0)) if above > 0 else math.inf if room > 0 else 0
+    return max(by_slope, by_room, 1 if slope < 0 else 0.7 if whole < before else 0)
+
+
+def _float(ratio: arb) -> float:
+    """The middle of a ball, or 0 if it has none, as after a division by 0."""
+    return 0.0 if ratio.is_nan() else float(ratio.mid())
+
+
 def _certify(line: _Line, limit: float, budget: int, progress: Callable[[float], None] | None) -> Certificate:
     with working_precision(_BITS):
-        loss = line.loss(_ZERO)
-        first = 0.1 * abs(float((loss / line.slope(_ZERO)).mid()))  # a tenth of where the tangent meets 0
+        first = 0.1 * abs(_float(line.loss(_ZERO) / line.slope(_ZERO)))  # a tenth of where the tangent meets 0
     first = min(first if 0 < first < math.inf else 1.0, limit)
     search = _Search(line, limit, first, first)
     reason: Reason | None = None if line.gradient.any() else "zero gradient"
@@ -329,6 +368,8 @@ def _certify(line: _Line, limit: float, budget: int, progress: Callable[[float],
         reason = search.finished() or "budget"
     if reason == "no descent" and line.starts_at_kink():
         reason = "kink"
+    with working_precision(search.bits):
+        loss = line.loss(_ZERO)
     tiles, bits = tuple(search.tiles), search.bits
     return Certificate(search.low, reason, search.beyond, tiles, _ball(loss), line.gradient, bits, line)
 
@@ -399,14 +440,16 @@ def certified_learning_rate(
         g = direction("gradient", gradient, network.size)
     positive("limit", limit)
     callback("progress", progress, "it is called after each tile")
-    line = _Line(network, w, x, labels, g)
+    line = _Line(network, w, x, labels, read_only(g))
     return _certify(line, float(limit), count("budget", budget), progress)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """A learning rate for `refnn.descend` that cannot overshoot: a fraction of each step's own certified rate.
+    """A learning rate for `refnn.descend` with which no real step overshoots: a fraction of its own certified rate.
+
+    What the rounding of the weights does on top, `Step.outcome` says.
 
     Parameters
     ----------
@@ -450,4 +493,10 @@ class Certified:
     ) -> tuple[float, Certificate]:
         """The learning rate of a step with this gradient, and the certificate that it is a fraction of."""
         certificate = _certify(_Line(network, w, x, labels, gradient), float(self.limit), self.budget, None)
-        return float(self.fraction) * certificate.rate, certificate
+        return _down(float(self.fraction) * certificate.rate, w.dtype), certificate
+
+
+def _down(rate: float, dtype: np.dtype[Any]) -> float:
+    """The largest number of a format that is no more than a rate."""
+    nearest = dtype.type(min(rate, float(np.finfo(dtype).max)))
+    return float(nearest if float(nearest) <= rate else np.nextafter(nearest, dtype.type(0)))

@@ -80,7 +80,7 @@ class Format:
         Where a ball holds the border between two numbers, the one with the even significand stands for it; where it
         holds several, one of them.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             values = np.asarray(array.midpoint.astype(self.dtype).astype(np.float64))
             decided = np.asarray(self._proven(array, values))
         for index in np.argwhere(~decided):

@@ -21,8 +21,8 @@ from refnn.arithmetic.ball import BallArray, working_precision
 from refnn.arithmetic.dual import DualArray
 from refnn.arithmetic.rational import RationalArray
 from refnn.arrays import FloatArray, constant
-from refnn.checks import callback, count, instance, number, positive
-from refnn.errors import UndecidedError, UnsupportedOperationError
+from refnn.checks import callback, count, instance, number, positive, shown
+from refnn.errors import SettingError, UndecidedError, UnsupportedOperationError
 from refnn.network import Evaluation, Network
 from refnn.oracle.formats import Format, format_named
 from refnn.oracle.kinks import near_kinks
@@ -89,7 +89,9 @@ class Truth:
     enclosures
         The same four fields as balls that hold the real numbers.
     undecided
-        The elements whose rounding is not proven, for which the value with an even significand stands; and the
+        The elements whose rounding is not proven. Where the ball holds the border between two floats, the one with the
+        even significand stands in their place; where it is wider (a kink, or too few bits), one from its middle, which
+        says nothing. And the
         pre-activations that may be on a kink. Empty, unless the real number is on the border between two floats, or so
         near to it that no precision tells, as beside a tanh that saturates.
     dtype
@@ -182,7 +184,7 @@ def exact(
     >>> truth.loss, truth.enclosures.loss.text(20).item(), truth.undecided
     (1.0, '[1.0000000000000000555 +/- 1.12e-20]', ())
     """
-    w, x, _ = batch(network, w, x, y)
+    w, x, y = batch(network, w, x, y)
     question = _Question(network, w, x, lambda lift: network.evaluate(lift(w), x, y)._asdict())
     callback("progress", progress, "it is told of each precision")
     answer = _settle(question, format_named(dtype), max_bits, require_decided, progress)
@@ -206,7 +208,7 @@ def exact_loss(
     y: ArrayLike,
     *,
     direction: ArrayLike | None = None,
-    distance: float | Fraction = 1,
+    distance: float | Fraction | None = None,
     dtype: DTypeLike = "float64",
     require_decided: bool = False,
     max_bits: int = _MOST_BITS,
@@ -220,7 +222,7 @@ def exact_loss(
     direction : (P,)
         Where to go from w; if none is given, the point is w.
     distance
-        How far, as the exact number that it is.
+        How far, as the exact number that it is; 1 if a direction is given alone.
     dtype, require_decided, max_bits
         As for `exact`, and so are the errors.
 
@@ -231,14 +233,18 @@ def exact_loss(
     >>> refnn.exact_loss(network, [2.0, 1.0], [[3.0]], [[5.0]], direction=[1.0, 0.0], distance=-0.5).value
     0.125
     """
-    w, x, _ = batch(network, w, x, y)
+    w, x, y = batch(network, w, x, y)
     v = None if direction is None else direction_of("direction", direction, network.size)
-    number("distance", distance)
+    way = number("distance", 1 if distance is None else distance)
+    if v is None and distance is not None:
+        raise SettingError(
+            f"distance is {shown(distance)} and direction None", "there is no way to go it", "Pass a direction as well"
+        )
 
     def compute(lift: Lift) -> dict[str, Any]:
         point = lift(w)
         if v is not None:
-            point = point + constant(point, distance) * lift(v)
+            point = point + constant(point, way) * lift(v)
         return {"loss": network.loss(point, x, y)}
 
     return _single(_Question(network, w, x, compute), dtype, max_bits, require_decided)
@@ -273,7 +279,7 @@ def exact_derivative(
     >>> refnn.exact_derivative(network, [2.0, 1.0], [[3.0]], [[5.0]], direction=[1.0, 0.0]).value
     6.0
     """
-    w, x, _ = batch(network, w, x, y)
+    w, x, y = batch(network, w, x, y)
     v = direction_of("direction", direction, network.size)
     question = _Question(
         network, w, x, lambda lift: {"derivative": network.loss(DualArray(lift(w), lift(v)), x, y).tangent}
@@ -314,7 +320,7 @@ def exact_hessian_vector_product(
     >>> refnn.exact_hessian_vector_product(network, [2.0, 1.0], [[3.0]], [[5.0]], direction=[1.0, 0.0]).value
     array([9., 3.])
     """
-    w, x, _ = batch(network, w, x, y)
+    w, x, y = batch(network, w, x, y)
     v = direction_of("direction", direction, network.size)
 
     def compute(lift: Lift) -> dict[str, Any]:
@@ -356,7 +362,7 @@ def exact_update(
     >>> refnn.exact_update(network, [2.0, 1.0], [[3.0]], [[5.0]], learning_rate=0.125).value
     array([1.25, 0.75])
     """
-    w, x, _ = batch(network, w, x, y)
+    w, x, y = batch(network, w, x, y)
     positive("learning_rate", learning_rate)
     update = GradientDescent() if rule is None else rule
     instance("rule", update, ("initial_state", "step"), "Pass refnn.GradientDescent()")

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Box", "Descent", "Rounding", "element_name", "examine_descent", "examine_rounding"]
 
-BITS = 1024
-"""The precision at which an element is given up as undecided."""
-
 BUDGET = 200
 """How many tiles a certificate may try: ten times what smooth activations take."""
 
@@ -59,7 +56,7 @@ class Rounding:
     correct
         How many are the correct rounding of the exact value.
     undecided
-        How many have a correct rounding that could not be told, with `BITS` bits.
+        How many have a correct rounding that could not be told; they are left out of `ulps`.
     missed
         How many have the exact value 0, as far as floats can tell, and are not 0 in floats; they have no ulps.
     ulps
@@ -118,7 +115,7 @@ def examine_rounding(network: Network, w: FloatArray, x: FloatArray, y: FloatArr
     from refnn.oracle.truth import exact
 
     begin = time.perf_counter()
-    truth = exact(network, w, x, y, max_bits=BITS)
+    truth = exact(network, w, x, y)
     gradient = network.evaluate(w, x, y).gradient
     bound = network.evaluate(RoundedArray.exact(w), RoundedArray.exact(x), y).gradient.error
     balls = truth.enclosures.gradient
@@ -128,8 +125,9 @@ def examine_rounding(network: Network, w: FloatArray, x: FloatArray, y: FloatArr
     undecided = {each.place for each in truth.undecided if each.field == "gradient"}
     zero = truth.gradient == 0
     measured = ~zero & np.isfinite(truth.gradient) & np.isfinite(distance)
+    measured[[place[0] for place in undecided]] = False
     ulps = np.where(measured, distance / np.spacing(np.where(measured, np.abs(truth.gradient), 1)), -1)
-    ratios = np.divide(distance, bound, out=np.where(distance > 0, np.inf, 0.0), where=bound > 0)
+    ratios = np.divide(distance, bound, out=np.where(distance == 0, 0.0, np.inf), where=bound > 0)
     k = int(np.argmax(ulps))
     right = gradient == truth.gradient
     return Rounding(

@@ -216,7 +216,8 @@ def exact_grid(moments: Sequence[Moment]) -> Grid:
 def _exact_rows(rounding: Rounding) -> tuple[tuple[str, ...], ...]:
     right = f"{rounding.correct} of {rounding.elements}"
     if rounding.ulps is None:
-        return (("every element is exactly 0", NOTHING, NOTHING, _number(rounding.ratio, 2), right),)
+        what = f"every {'decided ' * (rounding.undecided > 0)}element is exactly 0"
+        return ((what, NOTHING, NOTHING, _number(rounding.ratio, 2), right),)
     computed = f"{rounding.computed:.{DIGITS - 1}e}"
     return (
         (rounding.place, computed, _number(rounding.ulps), _number(rounding.ratio, 2), right),

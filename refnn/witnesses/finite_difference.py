@@ -69,20 +69,22 @@ def testify(network: Network, w: ArrayLike, x: ArrayLike, y: ArrayLike) -> Testi
         behind = along_each(network, checked_w, checked_x, labels, np.array(-step))
         by_parameter.append((ahead.gradient - behind.gradient) / (2 * step))
         by_input.append((ahead.input_gradient - behind.input_gradient) / (2 * step))
-    loss_error = float(network.value(RoundedArray.exact(checked_w), RoundedArray.exact(checked_x), labels).error)
-    rounding = _MAGNIFIED * loss_error / largest
+    either_way = (RoundedArray.exact(np.array(step)) for step in (largest, -largest))
+    up, down = (along_each(network, checked_w, checked_x, labels, step) for step in either_way)
     gradient, gradient_error = _extrapolated(*by_parameter)
     input_gradient, input_error = _extrapolated(*by_input)
+    magnified = _MAGNIFIED / largest
+    gradient_error += magnified * np.maximum(up.gradient.error, down.gradient.error)
+    input_error += magnified * np.maximum(up.input_gradient.error, down.input_gradient.error)
     return Testimony(
-        Evaluation(None, None, gradient, input_gradient),
-        Evaluation(None, None, gradient_error + rounding, input_error + rounding),
+        Evaluation(None, None, gradient, input_gradient), Evaluation(None, None, gradient_error, input_error)
     )
 
 
-_MAGNIFIED = 24
-"""A moved loss is rounded by about the bound E of the unmoved one, which the shortcut of `along_each` at most doubles,
-so a difference at step s is off by 4E/2s. The extrapolation is (64 d(h/4) − 20 d(h/2) + d(h))/45, which makes 13.2 E/h
-of that; the rest allows the moved numbers to be larger than the unmoved ones.
+_MAGNIFIED = 14
+"""If E bounds the rounding of a loss that is moved either way, a difference at step s is off by 2E/2s. The
+extrapolation is (64 d(h/4) − 20 d(h/2) + d(h))/45, which makes 6.6 E/h of that; twice that allows for a loss that is
+rounded more at a smaller step.
 """
 
 

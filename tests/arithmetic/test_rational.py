@@ -182,3 +182,10 @@ def test_a_planted_rule_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = {**RationalArray.rules, arrays.where_positive: lambda z, a, b: 0 * z + b}
     monkeypatch.setattr(RationalArray, "rules", wrong)
     assert unequal(case) != []
+
+
+def test_a_matrix_times_a_vector() -> None:
+    a, v = np.array([[1.0, 0.5, 3.0], [0.25, 2.0, 0.0]]), np.array([4.0, 0.1, -1.0])
+    product = RationalArray.exact(a) @ RationalArray.exact(v)
+    tenth = Fraction(0.1)
+    assert [Fraction(int(q.p), int(q.q)) for q in product.elements] == [1 + tenth / 2, 1 + 2 * tenth]

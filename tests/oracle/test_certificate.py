@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,7 +38,7 @@ from refnn.layers import Dense
 from refnn.losses import BinaryCrossEntropy, Huber, InnerProduct, SoftmaxCrossEntropy, SquaredError
 from refnn.network import Network
 from refnn.oracle import certificate as module
-from refnn.oracle.certificate import Certificate, Certified, certified_learning_rate
+from refnn.oracle.certificate import Certificate, Certified, Tile, certified_learning_rate
 from refnn.training import fit
 from tests.laws.measures import number
 from tests.laws.ranges import KinkError, Range
@@ -301,9 +302,9 @@ def test_no_certificate_of_one_step_holds_for_another() -> None:
     assert not replace(found, rate=other.found.rate, tiles=other.found.tiles).holds()
 
 
-def test_one_tile_over_everything_holds_only_where_it_is_true() -> None:
+def test_one_tile_over_everything_does_not_hold() -> None:
     found = drawn(Tanh, SquaredError).found
-    assert replace(found, tiles=(found.tiles[0]._replace(high=found.rate),)).holds()  # halved until it is proven
+    assert not replace(found, tiles=(found.tiles[0]._replace(high=found.rate),)).holds()  # it does not say enough
     assert not replace(found, rate=found.beyond, tiles=(found.tiles[0]._replace(high=found.beyond),)).holds()
 
 
@@ -337,9 +338,22 @@ def test_a_wrong_rule_that_certifies_too_much_is_refused(fault: str, monkeypatch
     assert right.holds()
     operation, spoilt = WRONG[fault]
     monkeypatch.setitem(TileArray.rules, operation, spoilt(TileArray.rules[operation]))
-    wrong = certified_learning_rate(network, w, x, y, gradient=g)
-    assert wrong.rate > right.beyond
-    assert not wrong.holds()
+    with pytest.raises(SettingError, match="jumps"):  # the search sees by itself that the ends do not fit the slope
+        certified_learning_rate(network, w, x, y, gradient=g)
+
+
+def test_a_tile_that_steps_over_a_hill_does_not_hold() -> None:
+    # φ as above; what the forged tile states is true in its middle, beyond the hill, and would prove it.
+    network = Network(Dense(1, 3), Tanh(), loss=InnerProduct())
+    w, g = np.array([0, 0, 0, 0, -60.0, -80.0]), np.array([0, 0, 0, -0.1, -20.0, -20.0])
+    x, y = np.array([[0.0]]), np.array([[-1.0, 5.0, -5.0]])
+    right = certified_learning_rate(network, w, x, y, gradient=g)
+    middle = right.rate + (8 - right.rate) / 2
+    with working_precision(right.bits):
+        at = BallArray.exact(w) - BallArray.exact(np.array(middle)) * BallArray.exact(g)
+        slope, loss = BallArray(np.array(arb(0, 1), object)), network.loss(at, x, y)
+    forged = (*right.tiles, Tile(right.rate, 8.0, slope, loss))
+    assert not replace(right, rate=8.0, tiles=forged, beyond=math.inf).holds()
 
 
 # ------------------------------------------------------------------------------------------------------- the reasons
@@ -463,7 +477,9 @@ def test_precision_that_does_not_suffice_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "_MOST_BITS", 256)
     found = certified_learning_rate(**_deep())
     assert (found.rate, found.reason, found.bits) == (0, "precision", 256)
-    assert str(found) == "no learning rate is proven to lower the loss; nothing more could be proven with 256 bits"
+    assert str(found).startswith(
+        "no learning rate is proven to lower the loss; nothing more could be proven with 256 bits,"
+    )
 
 
 def test_tiny_gradients_are_no_zero_gradients() -> None:
@@ -663,7 +679,8 @@ def test_every_step_has_its_certificate(batches: Any, dtype: Any) -> None:
         assert isinstance(found, Certificate)
         alone = certified_learning_rate(network, before, x[step.indices], y[step.indices], limit=20.0, budget=40)
         assert (found.rate, found.reason, found.beyond) == (alone.rate, alone.reason, alone.beyond)
-        assert step.learning_rate == 0.7 * found.rate > 0
+        down = 0.7 * found.rate - step.learning_rate
+        assert 0 <= down < np.spacing(dtype(step.learning_rate))  # the next number of the format below
         assert found.gradient.tolist() == step.gradient.tolist()
         assert step.outcome == "lowered" == found.outcome(step.parameters)
         labels = network.check_targets(before, x[step.indices], y[step.indices])
@@ -810,7 +827,80 @@ def test_a_fraction_may_be_one_or_rational() -> None:
 
 def test_to_hold_with_too_small_a_budget_is_undecided() -> None:
     found = certified_learning_rate(line(), [0.0, 0.0], [[3.0]], [[6.0]])
-    with pytest.raises(UndecidedError, match=r"with a budget of 3 segments: .*Pass a larger budget"):
+    with pytest.raises(UndecidedError, match=r"with a budget of 3 parts of tiles: .*Pass a larger budget"):
         found.holds(budget=3)
     with pytest.raises(SettingError, match="budget is 0"):
         found.holds(budget=0)
+
+
+@pytest.mark.parametrize("garbage", [[1.0], "x", np.full(2, np.nan), None])
+def test_an_outcome_is_of_a_vector_of_parameters(garbage: Any) -> None:
+    found = certified_learning_rate(line(), [0.0, 0.0], [[3.0]], [[6.0]])
+    with pytest.raises(RefnnError, match=r"^w"):
+        found.outcome(garbage)
+    assert found.outcome([0.5, 0.25]) == "lowered"
+
+
+def test_a_forged_statement_does_not_hold() -> None:
+    found = certified_learning_rate(line(), [0.0, 0.0], [[3.0]], [[6.0]])
+    ball = BallArray.exact(np.array(99.0))
+    assert not replace(found, loss=ball).holds()
+    assert not replace(found, beyond=math.nextafter(found.rate, 1)).holds()
+    assert not replace(found, beyond=found.rate / 2).holds()
+    for part in ("slope", "loss"):
+        forged = tuple(tile._replace(**{part: -ball}) for tile in found.tiles)
+        assert not replace(found, tiles=forged).holds()
+        weak = tuple(tile._replace(slope=ball, loss=ball) for tile in found.tiles)
+        assert not replace(found, tiles=weak).holds()
+
+
+def test_a_budget_of_just_as_many_parts_is_enough() -> None:
+    network = Network(Dense(1, 1), loss=InnerProduct())
+    found = certified_learning_rate(network, [0.0, 0.0], [[1.0]], [[1.0]], limit=1.0, budget=100)
+    assert found.holds(budget=len(found.tiles))
+
+
+class _Jump(activations.Activation):
+    """z, and 5 less beyond its jump at 0."""
+
+    def forward(self, parameters: tuple[Any, ...], z: Any) -> Any:
+        return arrays.where_positive(z, z - 5, z)
+
+    def derivative(self, z: Any) -> Any:
+        return arrays.where_positive(z, 1, 1)
+
+
+def test_a_layer_that_jumps_is_refused() -> None:
+    network = Network(Dense(1, 1), _Jump(), loss=InnerProduct())
+    with pytest.raises(SettingError, match=r"the loss jumps between the learning rates .*continuous"):
+        certified_learning_rate(network, [0.0, -1.0], [[0.0]], [[-1.0]], limit=10)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_rate_of_a_step_is_of_the_format_and_never_above_its_share(dtype: Any) -> None:
+    network, x, y = line(), np.array([[3.0]], dtype), np.array([[6.0]], dtype)
+    rng = np.random.default_rng(5)
+    for w in rng.normal(size=(30, 2)).astype(dtype):
+        rate = Certified(fraction=1, limit=100)
+        (step,) = descend(network, w, x, y, batches=FullBatch(), learning_rate=rate, epochs=1)
+        assert isinstance(step.certificate, Certificate)
+        assert dtype(step.learning_rate) == step.learning_rate <= step.certificate.rate
+        assert step.learning_rate >= (1 - 2.0**-23) * step.certificate.rate  # rounded down by less than a spacing
+
+
+def test_rates_beyond_float32_are_cut_off_there() -> None:
+    one = np.ones((1, 1), np.float32)
+    huge = Certified(fraction=1, limit=1e39)
+    network = Network(Dense(1, 1), loss=InnerProduct())
+    with pytest.raises(DivergenceError):  # the largest float32 times the gradient 1 is as far as it goes, twice
+        list(descend(network, np.zeros(2, np.float32), one, one * 2, batches=FullBatch(), learning_rate=huge, epochs=2))
+    steep = Network(Dense(1, 1), loss=SquaredError())
+    w, x = np.zeros(2, np.float32), one * np.float32(1e23)
+    (step,) = descend(steep, w, x, one, batches=FullBatch(), learning_rate=Certified(), epochs=1)
+    assert (step.learning_rate, step.outcome) == (0, "not proven")
+    assert not step.parameters.any()
+
+
+def test_the_class_in_place_of_its_instance_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"learning_rate is .*Pass refnn\.Certified\(\)"):
+        descend(line(), [0.0, 0.0], [[3.0]], [[6.0]], batches=FullBatch(), learning_rate=Certified, epochs=1)  # type: ignore[arg-type]

@@ -647,3 +647,29 @@ def test_garbage_is_refused_in_refnns_own_words(name: str, data: st.DataObject) 
     place = data.draw(st.sampled_from(sorted(arguments)))
     arguments[place] = data.draw(garbage(), label=place)
     only_refnn_errors(lambda: getattr(refnn, name)(**arguments))
+
+
+def test_what_the_caller_writes_meanwhile_is_not_seen() -> None:
+    network = refnn.Network(refnn.Dense(1, 1), refnn.Tanh(), loss=refnn.SquaredError())
+    w, x, y = np.array([0.0, 100.0]), np.array([[1.0]]), np.array([[1.0]])
+
+    def write(bits: int, left: int) -> None:
+        w[:], x[:], y[:] = 1, 2, 7
+
+    asked = refnn.exact(network, w, x, y, progress=write)
+    again = refnn.exact(network, [0.0, 100.0], [[1.0]], [[1.0]])
+    assert asked.bits > 128
+    assert (asked.loss, asked.gradient.tolist()) == (again.loss, again.gradient.tolist())
+
+
+def test_numpys_errors_may_be_anything() -> None:
+    network = refnn.Network(refnn.Dense(1, 1), refnn.Tanh(), loss=refnn.SquaredError())
+    with np.errstate(all="raise"):
+        truth = refnn.exact(network, [1e-170, 0], [[1e-150]], [[0.0]])
+    assert truth.loss == 0
+
+
+def test_a_distance_without_a_direction_is_refused() -> None:
+    network = refnn.Network(refnn.Dense(1, 1), loss=refnn.SquaredError())
+    with pytest.raises(refnn.SettingError, match="distance is 3 and direction None"):
+        refnn.exact_loss(network, [1.0, 2.0], [[1.0]], [[1.0]], distance=3)

@@ -121,12 +121,20 @@ def test_a_gradient_of_zeros_has_no_ulps_and_agrees() -> None:
     assert (found.ulps, found.missed, found.correct, found.ratio) == (None, 0, 3, 0)
 
 
-def test_what_cancels_exactly_and_is_not_rational_is_undecided() -> None:
-    """The gradient by the weight is tanh(½) − tanh(½) + 0·tanh(3/10)."""
+def test_what_cannot_be_rounded_is_counted_and_left_out() -> None:
+    """The gradient by the weight is (1 + 2⁻⁵³)·tanh(1e300): the border between two floats, less far too little."""
+    network = refnn.Network(refnn.Tanh(), refnn.Dense(1, 1), loss=refnn.InnerProduct())
+    x, y = np.array([[1e300], [1e300], [0.3]]), np.array([1.0, 2.0**-53, 0.0])
+    found = examine_rounding(network, np.array([1.0, 2.0]), x, y)
+    assert (found.undecided, found.correct, found.bits, found.place) == (1, 1, 4096, "1.bias[0]")
+    assert found.ratio <= 1
+
+
+def test_what_cancels_exactly_is_zero() -> None:
+    """The gradient by the weight is tanh(½) − tanh(½) + 0·tanh(3/10); for floats, too."""
     network = refnn.Network(refnn.Tanh(), refnn.Dense(1, 1), loss=refnn.InnerProduct())
     found = examine_rounding(network, np.array([1.0, 2.0]), np.array([[0.5], [0.5], [0.3]]), np.array([1.0, -1.0, 0.0]))
-    assert (found.undecided, found.correct, found.bits) == (1, 1, proven.BITS)
-    assert found.ratio <= 1
+    assert (found.undecided, found.correct, found.missed, found.ulps) == (0, 2, 0, None)
 
 
 @pytest.mark.parametrize(
