@@ -165,9 +165,9 @@ class Certificate:
         The tiles must follow one another from 0 to the rate, what each states must prove it, and nothing that is stated
         may contradict what plain balls enclose, or L at `beyond`. Then the rate is proven again without the arithmetic
         of tiles: on each, or else on each of the parts that halving it makes, plain balls must prove that φ′ is
-        negative; or, away from 0, that φ(middle) + φ′(part)·(part − middle) is below φ(0): then φ is too, by the mean value
-        theorem. Only next to 0, where a unit may start on its kink, plain balls do not know to which side it goes; what
-        they cannot prove of the first millionth of the first tile is asked of the arithmetic of tiles, again.
+        negative; or, away from 0, that φ(middle) + φ′(part)·(part − middle) is below φ(0): then φ is too, by the mean
+        value theorem. Only next to 0, where a unit may start on its kink, plain balls do not know to which side it
+        goes; what they cannot prove of the first millionth of the first tile, the arithmetic of tiles must prove again.
 
         Parameters
         ----------
