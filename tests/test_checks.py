@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from refnn import checks
 from refnn.arithmetic.dual import DualArray
 from refnn.checks import extra as needed
+from refnn.checks import rounded_down
 from refnn.errors import (
     DivergenceError,
     DTypeError,
@@ -294,3 +295,18 @@ def test_unsigned_integers_count_too() -> None:
     assert checks.real_array("x", np.array([2**63], np.uint64), np.dtype(np.float64)).tolist() == [2.0**63]
     with pytest.raises(DTypeError, match=str(2**63 + 1)):
         checks.real_array("x", np.array([2**63 + 1], np.uint64), np.dtype(np.float64))
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (0.25, 6, "0.25"),
+        (1 / 3, 4, "0.3333"),
+        (2 / 3, 4, "0.6666"),
+        (12345678.0, 3, "1.23e+07"),
+        (5e-324, 6, "4.94065E-324"),
+    ],
+)
+def test_a_number_is_rounded_down(value: float, digits: int, text: str) -> None:
+    assert rounded_down(value, digits) == text
+    assert Fraction(text) <= Fraction(value)

@@ -266,7 +266,7 @@ class _Search:
     length: float
     bits: int = _BITS
     tiles: list[Tile] = field(default_factory=list)
-    low: float = 0
+    low: float = 0.0
     room: arb = _ZERO
     """By how much the loss is lower at `low` than at 0."""
     longest: float = math.inf

@@ -690,3 +690,13 @@ def test_without_python_flint_balls_say_what_to_install(monkeypatch: pytest.Monk
 def test_an_operation_without_a_rule_says_so() -> None:
     with pytest.raises(UnsupportedOperationError, match="sin was called on BallArray"):
         np.sin(BallArray.exact(np.zeros(2)))
+
+
+def test_what_is_seen_of_balls() -> None:
+    with working_precision(64):
+        balls = BallArray.exact(np.array([[1.0], [2.5]])) / 3
+    assert repr(balls).startswith("BallArray([[[0.333333333333333333")
+    assert "\n [[0.833333333333333333" in repr(balls)
+    assert "'" not in repr(balls)
+    with pytest.raises(refnn.SettingError, match="digits is 0"):
+        balls.text(0)
