@@ -186,7 +186,7 @@ def _each(function: Callable[..., arb], arguments: int = 1) -> Callable[..., _Ba
     return elementwise
 
 
-_lower, _upper, _numbers = _each(arb.lower), _each(arb.upper), _each(_number)
+_upper, _numbers = _each(arb.upper), _each(_number)
 
 
 # --------------------------------------------------------------------------------------------------------------- rules

@@ -258,7 +258,11 @@ class Certificate:
 @final
 @dataclass(slots=True, eq=False)
 class _Search:
-    """What is proven so far, and how long the next tile should be."""
+    """What is proven so far, and how long the next tile should be.
+
+    A tile counts when it is proven, whatever length was tried: the factors in `end`, `advance` and `_longer` bear on
+    the time that the search takes, and on nothing else. They are those that took few tiles where they were tried.
+    """
 
     line: _Line
     limit: float

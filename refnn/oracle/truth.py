@@ -89,11 +89,10 @@ class Truth:
     enclosures
         The same four fields as balls that hold the real numbers.
     undecided
-        The elements whose rounding is not proven. Where the ball holds the border between two floats, the one with the
-        even significand stands in their place; where it is wider (a kink, or too few bits), one from its middle, which
-        says nothing. And the
-        pre-activations that may be on a kink. Empty, unless the real number is on the border between two floats, or so
-        near to it that no precision tells, as beside a tanh that saturates.
+        The elements whose rounding is not proven, and the pre-activations that may be on a kink. Where the ball of an
+        element holds the border between two floats, the one with the even significand stands in its place; where it is
+        wider (a kink, or too few bits), one from its middle, which says nothing. Empty, unless a real number is on the
+        border between two floats, or so near to it that no precision tells, as beside a tanh that saturates.
     dtype
         The format.
     bits
