@@ -22,12 +22,14 @@ from refnn.arrays import (
     erfc,
     exp,
     expit,
+    expit_slope,
     expm1,
     maximum,
     minimum,
     sech_squared,
     softplus,
     tanh,
+    tanh_step,
     where_positive,
     within,
 )
@@ -109,7 +111,7 @@ class Sigmoid(Activation):
 
     def derivative(self, z: A) -> A:
         """f′(z) = σ(z) σ(−z) = ¼ sech²(z/2)."""
-        return sech_squared(z / 2) / 4
+        return expit_slope(z)
 
 
 @final
@@ -229,8 +231,8 @@ class SiLU(Activation):
         return z * expit(z)
 
     def derivative(self, z: A) -> A:
-        """f′(z) = σ(z) + z σ(z) σ(−z) = σ(z) (1 + z σ(−z))."""
-        return expit(z) * (1 + z * expit(-z))
+        """f′(z) = σ(z) + z σ′(z)."""
+        return expit(z) + z * expit_slope(z)
 
 
 @final
@@ -266,7 +268,7 @@ class GELUTanh(Activation):
 
     Notes
     -----
-    ½ (1 + tanh(u)) is σ(2u), which does not cancel in the left tail.
+    `tanh_step` is ½ (1 + tanh(u)) without its cancellation in the left tail.
 
     References
     ----------
@@ -274,29 +276,18 @@ class GELUTanh(Activation):
     """
 
     def forward(self, parameters: tuple[A, ...], z: A) -> A:
-        """f(z) = z σ(2 u(z))."""
+        """f(z) = ½ z (1 + tanh(u))."""
         v = within(z, _FAR)
         u = constant(z, _SQRT_2_OVER_PI) * v * (1 + constant(z, _CUBIC) * v * v)
-        return z * expit(2 * u)
+        return z * tanh_step(u)
 
     def derivative(self, z: A) -> A:
-        """f′(z) = σ(2u) + ½ z sech²(u) u′, with u′(z) = √(2/π) (1 + 3·0.044715 z²)."""
+        """f′(z) = ½ (1 + tanh(u)) + ½ z sech²(u) u′, with u′(z) = √(2/π) (1 + 3·0.044715 z²)."""
         v = within(z, _FAR)
         u = constant(z, _SQRT_2_OVER_PI) * v * (1 + constant(z, _CUBIC) * v * v)
         slope = constant(z, _SQRT_2_OVER_PI) * (1 + 3 * constant(z, _CUBIC) * v * v)
-        return expit(2 * u) + v * sech_squared(u) * slope / 2
+        return tanh_step(u) + v * sech_squared(u) * slope / 2
 
 
-ALL: tuple[type[Activation], ...] = (
-    Identity,
-    Sigmoid,
-    Tanh,
-    ReLU,
-    LeakyReLU,
-    ELU,
-    Softplus,
-    SiLU,
-    GELU,
-    GELUTanh,
-)
+ALL: tuple[type[Activation], ...] = (Identity, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, Softplus, SiLU, GELU, GELUTanh)
 """Every activation; tests, proofs and strategies iterate this registry, so that nothing is added unverified."""

@@ -6,8 +6,8 @@ a subclass of `Arithmetic` with a table of rules, ``{operation: rule}``; the cor
 
 Three habits keep the program true in all of them:
 
-* Smooth functions are operations of their own (`expit`, `softplus`, `erfc`, `sech_squared`, `log_softmax`), so that no
-  ``abs``, ``max`` or ``where`` that only serves the floats breaks a derivative; `maximum`, `minimum` and
+* Smooth functions are operations of their own (`expit`, `softplus`, `erfc`, `sech_squared`, `log_softmax` and others),
+  so that no ``abs``, ``max`` or ``where`` that only serves the floats breaks a derivative; `maximum`, `minimum` and
   `where_positive` are for genuine kinks.
 * Constants are exact. Integers are; every other number enters through `constant`, which each arithmetic evaluates.
 * What serves floats alone (`within` a range that cannot overflow) says so.
@@ -252,6 +252,18 @@ def _expit(z: FloatArray) -> FloatArray:
     return p
 
 
+def _expit_slope(z: FloatArray) -> FloatArray:
+    """σ(z) σ(−z) = ¼ sech²(z/2), the slope of the logistic function σ."""
+    e: FloatArray = np.exp(-np.abs(z))
+    return e / ((1 + e) * (1 + e))
+
+
+@np.errstate(over="ignore")  # where 2z overflows to infinity, the step is 0 or 1 to all digits
+def _tanh_step(z: FloatArray) -> FloatArray:
+    """½ (1 + tanh(z)) = σ(2z), without the cancellation of that sum in the left tail."""
+    return _expit(2 * z)
+
+
 def _softplus(z: FloatArray) -> FloatArray:
     """log(1 + exp(z))."""
     return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
@@ -283,6 +295,8 @@ def _log_softmax(z: FloatArray) -> FloatArray:
 
 sech_squared = cast(Unary, Operation(_sech_squared))
 expit = cast(Unary, Operation(_expit))
+expit_slope = cast(Unary, Operation(_expit_slope))
+tanh_step = cast(Unary, Operation(_tanh_step))
 softplus = cast(Unary, Operation(_softplus))
 erfc = cast(Unary, Operation(_erfc))
 log_softmax = cast(Unary, Operation(_log_softmax))

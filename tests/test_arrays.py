@@ -23,7 +23,7 @@ from refnn.layers import Dense
 from refnn.losses import InnerProduct, SquaredError
 from refnn.network import Network
 from tests.arithmetic.operations import CASES, OPERATIONS, arguments, name, parts, reals
-from tests.definitions import M
+from tests.definitions import M, outside
 from tests.rational import Rational
 
 ONE = np.ones((1, 1))
@@ -69,6 +69,19 @@ def test_floats_are_what_the_definition_says(operation: Any, dtype: Any) -> None
             assert abs(M.mpf(v) - t) <= e
 
 
+@pytest.mark.parametrize(("operation", "naive"), [
+    (arrays.expit_slope, lambda z: arrays.expit(z) * (1 - arrays.expit(z))),
+    (arrays.tanh_step, lambda z: (1 + np.tanh(z)) / 2),
+], ids=["expit_slope", "tanh_step"])  # fmt: skip
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_tails_keep_their_digits(operation: Any, naive: Any, dtype: Any) -> None:
+    z = np.array([-40, -30, -3, -0.25, 0.25, 3, 30, 40], dtype)
+    true, size = CASES[operation].on_reals(reals(z)), np.asarray(operation(z), np.float64)
+    allowed = 12 * np.finfo(dtype).eps / 2 * size  # an exponential within 4 ulps, which are 8 u, and four roundings
+    assert outside(operation(z), true, allowed * (1 + 1e-5)) == []  # products of errors: 12 u < 1e-6
+    assert len(outside(naive(z), true, allowed * (1 + 1e-5))) >= 2
+
+
 def test_arguments_are_left_alone() -> None:
     for operation, case in CASES.items():
         z = arguments(case, np.random.default_rng(47))
@@ -94,7 +107,8 @@ def test_no_flag_is_raised_at_the_ends_of_the_range(dtype: Any) -> None:
     largest = np.finfo(dtype).max
     z = np.array([[-largest, -1.0, 0.0, 1.0, largest / 2]], dtype)
     smooth: list[Callable[[FloatArray], FloatArray]] = [
-        arrays.expit, arrays.softplus, arrays.sech_squared, arrays.erfc, arrays.tanh,
+        arrays.expit, arrays.expit_slope, arrays.tanh_step, arrays.softplus, arrays.sech_squared, arrays.erfc,
+        arrays.tanh,
     ]  # fmt: skip
     with np.errstate(divide="raise", over="raise", invalid="raise"):
         for function in smooth:

@@ -218,11 +218,13 @@ def _softplus(z: arb) -> arb:
     return z + (-z).exp().log1p() if z.mid() > 0 else z.exp().log1p()
 
 
-def _sech_squared(z: arb) -> arb:
-    """It falls with |z|, from 1 at 0."""
-    if z.rad() < _NARROW:
-        return z.sech() ** 2
-    return (arb(z.abs_lower()).sech() ** 2).union(arb(z.abs_upper()).sech() ** 2)
+def _summit(function: Callable[[arb], arb]) -> Callable[[arb], arb]:
+    """The range of an even function that falls with |z|: of a wide ball, from its point next to 0 to the farthest."""
+
+    def of(z: arb) -> arb:
+        return function(z) if z.rad() < _NARROW else function(z.abs_lower()).union(function(z.abs_upper()))
+
+    return of
 
 
 def _falling(function: Callable[[arb], arb]) -> Callable[[arb], arb]:
@@ -287,7 +289,9 @@ _FUNCTIONS = {
     arrays.expit: _rising(_expit),
     arrays.softplus: _rising(_softplus),
     arrays.erfc: _falling(arb.erfc),
-    arrays.sech_squared: _sech_squared,
+    arrays.sech_squared: _summit(lambda z: z.sech() ** 2),
+    arrays.expit_slope: _summit(lambda z: (z / 2).sech() ** 2 / 4),
+    arrays.tanh_step: _rising(lambda z: _expit(2 * z)),
 }
 
 _MOVES = (arrays.transpose, arrays.reshape, arrays.join, arrays.rows)

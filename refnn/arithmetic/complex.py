@@ -127,6 +127,8 @@ ComplexArray.rules = {
     **{f: _on(f) for f in (np.exp, np.expm1, np.log, np.sqrt, np.tanh)},
     arrays.split: lambda z, places: list(map(ComplexArray, arrays.split(z.elements, places))),
     arrays.expit: _on(_expit),
+    arrays.expit_slope: _on(lambda z: _sech_squared(z / 2) / 4),
+    arrays.tanh_step: _on(lambda z: _expit(2 * z)),
     arrays.sech_squared: _on(_sech_squared),
     arrays.softplus: _on(_softplus),
     arrays.erfc: _on(_erfc),

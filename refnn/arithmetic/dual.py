@@ -15,7 +15,19 @@ from typing import Any, ClassVar, Generic, cast, final
 import numpy as np
 
 from refnn import arrays
-from refnn.arrays import A, Arithmetic, Root, Rules, constant, exp, expit, sech_squared, tanh, where_positive
+from refnn.arrays import (
+    A,
+    Arithmetic,
+    Root,
+    Rules,
+    constant,
+    exp,
+    expit,
+    expit_slope,
+    sech_squared,
+    tanh,
+    where_positive,
+)
 
 __all__ = ["SLOPES", "DualArray", "log_softmax_slope"]
 
@@ -28,7 +40,9 @@ SLOPES: dict[Any, Callable[[Any, Any], Any]] = {
     np.sqrt: lambda z, f: 1 / (2 * f),
     np.tanh: lambda z, f: sech_squared(z),
     arrays.sech_squared: lambda z, f: -2 * tanh(z) * f,
-    arrays.expit: lambda z, f: sech_squared(z / 2) / 4,
+    arrays.expit: lambda z, f: expit_slope(z),
+    arrays.expit_slope: lambda z, f: -tanh(z / 2) * f,
+    arrays.tanh_step: lambda z, f: sech_squared(z) / 2,
     arrays.softplus: lambda z, f: expit(z),
     arrays.erfc: lambda z, f: -constant(z, _TWO_OVER_SQRT_PI) * exp(-arrays.within(z, 100) * arrays.within(z, 100)),
 }

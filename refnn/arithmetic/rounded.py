@@ -28,9 +28,12 @@ from refnn.arrays import Arithmetic, FloatArray, Root, Rules
 __all__ = ["FUNCTION_ULPS", "RoundedArray"]
 
 FUNCTION_ULPS = 4
-_COMPOSED = {arrays.expit: 3, arrays.sech_squared: 11, arrays.softplus: 9}
-"""Roundings besides those of one function, for operations that are composed: 1 + e and the quotient; the square of
-1/cosh, which doubles 9; and a second function, log1p, whose condition number is at most 1."""
+_COMPOSED = {
+    arrays.expit: 3, arrays.tanh_step: 3, arrays.expit_slope: 4, arrays.sech_squared: 11, arrays.softplus: 9,
+}  # fmt: skip
+"""Roundings besides those of one function, for operations that are composed: 1 + e and the quotient; 1 + e twice, its
+square and the quotient e/(1 + e)², whose condition number is at most 1; the square of 1/cosh, which doubles 9; and a
+second function, log1p, whose condition number is at most 1."""
 
 _WIDEN = 1 + 2.0**-30
 """For the rounding of the bounds themselves: sums of up to a million non-negative float64 numbers, and of γₖ."""
@@ -166,7 +169,9 @@ _STEEPEST: dict[Any, Callable[..., FloatArray]] = {
     np.sqrt: lambda low, high, near, far: 1 / (2 * np.sqrt(np.maximum(low, 0))),
     np.tanh: lambda low, high, near, far: arrays.sech_squared(near),
     arrays.sech_squared: lambda low, high, near, far: 2 * np.tanh(far) * arrays.sech_squared(near),
-    arrays.expit: lambda low, high, near, far: arrays.sech_squared(near / 2) / 4,
+    arrays.expit: lambda low, high, near, far: arrays.expit_slope(near),
+    arrays.expit_slope: lambda low, high, near, far: np.tanh(far / 2) * arrays.expit_slope(near),
+    arrays.tanh_step: lambda low, high, near, far: arrays.sech_squared(near) / 2,
     arrays.softplus: lambda low, high, near, far: arrays.expit(high),
     arrays.erfc: lambda low, high, near, far: 2 / np.sqrt(np.pi) * np.exp(-near * near),
 }

@@ -85,6 +85,8 @@ CASES: dict[Any, Case] = {
     np.minimum: Case(np.minimum, PAIR),
     arrays.sech_squared: Case(each(lambda z: 4 * definitions.sigmoid_slope(2 * z))),
     arrays.expit: Case(each(definitions.sigmoid)),
+    arrays.expit_slope: Case(each(definitions.sigmoid_slope)),
+    arrays.tanh_step: Case(each(lambda z: definitions.sigmoid(2 * z))),
     arrays.softplus: Case(each(definitions.softplus)),
     arrays.erfc: Case(each(lambda z: 2 * definitions.distribution(-z * M.sqrt(2)))),
     arrays.log_softmax: Case(log_softmax),

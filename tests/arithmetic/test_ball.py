@@ -234,7 +234,7 @@ def test_thin_arguments_give_thin_results(operation: Any, bits: int) -> None:
 SMALL_RISE = M.mpf(2) ** -26
 """Arb keeps 30 bits of a radius, and rounds it up at each of at most four steps."""
 
-RISING = (np.exp, np.expm1, np.log, np.sqrt, np.tanh, arrays.expit, arrays.softplus)
+RISING = (np.exp, np.expm1, np.log, np.sqrt, np.tanh, arrays.expit, arrays.tanh_step, arrays.softplus)
 
 
 @pytest.mark.parametrize("operation", [*RISING, arrays.erfc], ids=name)
@@ -254,11 +254,15 @@ def test_the_range_of_a_wide_ball_is_that_between_its_ends(operation: Any, radiu
             assert width <= abs(b - a) / 2 * (1 + SMALL_RISE) + (abs(a) + abs(b)) * M.mpf(2) ** -120
 
 
+@pytest.mark.parametrize(("operation", "root"), [
+    (arrays.sech_squared, M.sech),
+    (arrays.expit_slope, lambda z: M.sech(z / 2) / 2),
+], ids=["sech_squared", "expit_slope"])  # fmt: skip
 @pytest.mark.parametrize(("low", "high"), [(-3.0, 1.0), (0.0, 0.0625), (-1e-3, 1e-3), (2.0, 2.5), (-9.0, -1.0)])
-def test_the_range_of_sech_squared_counts_its_summit(low: float, high: float) -> None:
+def test_the_range_of_a_square_counts_its_summit(operation: Any, root: Any, low: float, high: float) -> None:
     wide = BallArray(np.array([arb(low).union(high)], dtype=object))
-    result = arrays.sech_squared(wide).elements[0]
-    values = [M.sech(low), M.sech(high), *([M.mpf(1)] if low <= 0 <= high else [])]
+    result = operation(wide).elements[0]
+    values = [root(z) for z in (low, high, *([0.0] if low <= 0 <= high else []))]
     middle, half = (max(values) + min(values)) / 2, (max(values) - min(values)) / 2
     # the square of the ball middle ± half is middle² ± (2·middle·half + half²)
     assert as_real(result.rad()) <= (2 * middle * half + half * half) * (1 + 4 * SMALL_RISE) + M.mpf(2) ** -45

@@ -54,7 +54,9 @@ def test_the_step_is_the_derivative(operation: Any) -> None:
 
 @pytest.mark.parametrize("z", [-800.0, -40.0, -1e-8, -1e-300, 0.0, 1e-300, 1e-8, 40.0, 800.0, 1e300])
 @pytest.mark.parametrize(
-    "operation", [arrays.expit, arrays.softplus, arrays.sech_squared, np.tanh, arrays.erfc], ids=name
+    "operation",
+    [arrays.expit, arrays.expit_slope, arrays.tanh_step, arrays.softplus, arrays.sech_squared, np.tanh, arrays.erfc],
+    ids=name,
 )
 def test_smooth_functions_in_their_tails(operation: Any, z: float) -> None:
     real = np.array([[z]])
@@ -76,6 +78,8 @@ ANALYTIC: list[tuple[Any, Callable[[Any], Any]]] = [
     (np.tanh, M.tanh),
     (arrays.sech_squared, lambda z: M.sech(z) ** 2),
     (arrays.expit, lambda z: 1 / (1 + M.exp(-z))),
+    (arrays.expit_slope, lambda z: M.sech(z / 2) ** 2 / 4),
+    (arrays.tanh_step, lambda z: (1 + M.tanh(z)) / 2),
     (arrays.softplus, lambda z: M.log(1 + M.exp(z))),
 ]
 

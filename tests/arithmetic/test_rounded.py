@@ -225,10 +225,11 @@ def test_what_is_cut_off_is_off_by_no_more_than_the_range() -> None:
 # ---------------------------------------------------------------- where the slope at the computed value says too little
 
 
-def test_the_slope_of_tanh_at_its_summit_is_not_taken_for_constant() -> None:
+@pytest.mark.parametrize("operation", [arrays.sech_squared, arrays.expit_slope], ids=name)
+def test_a_slope_at_its_summit_is_not_taken_for_constant(operation: Any) -> None:
     """z = 0 is off by 1e-3, and sech² by its square: the slope at 0 itself, which is 0, would bound nothing."""
-    slope = arrays.sech_squared(RoundedArray(np.zeros(1), np.array([1e-3])))
-    assert uncovered(slope, np.array([M.sech(M.mpf("0.001")) ** 2], dtype=object)) == []
+    slope = operation(RoundedArray(np.zeros(1), np.array([1e-3])))
+    assert uncovered(slope, CASES[operation].on_reals(np.array([M.mpf("0.001")], dtype=object))) == []
     assert slope.error < 1e-5
 
 

@@ -103,11 +103,15 @@ def _erfc(z: Range) -> Range:
     return Range.between(arrays.erfc(z.high), arrays.erfc(z.low), FUNCTION_ULPS)
 
 
-def _sech_squared(z: Range) -> Range:
-    """It falls with |z|, from 1 at 0."""
-    nearest = np.maximum(np.maximum(z.low, -z.high), 0)
-    farthest = np.maximum(np.abs(z.low), np.abs(z.high))
-    return Range.between(arrays.sech_squared(farthest), arrays.sech_squared(nearest), FUNCTION_ULPS)
+def _summit(function: Callable[[Any], Any]) -> Callable[[Range], Range]:
+    """The rule of an even function that falls with |z|: its range is from the farthest point to that next to 0."""
+
+    def rule(z: Range) -> Range:
+        nearest = np.maximum(np.maximum(z.low, -z.high), 0)
+        farthest = np.maximum(np.abs(z.low), np.abs(z.high))
+        return Range.between(function(farthest), function(nearest), FUNCTION_ULPS)
+
+    return rule
 
 
 def _log_softmax(z: Range) -> Range:
@@ -171,12 +175,13 @@ Range.rules = {
     np.minimum: _larger(np.minimum),
     arrays.where_positive: _where_positive,
     arrays.erfc: _erfc,
-    arrays.sech_squared: _sech_squared,
     arrays.log_softmax: _log_softmax,
     arrays.within: _within,
     arrays.join: _join,
     arrays.split: _split,
-    **{f: _rising(f) for f in (np.exp, np.expm1, np.log, np.sqrt, np.tanh, arrays.expit, arrays.softplus)},
+    **{f: _rising(f) for f in (np.exp, np.expm1, np.log, np.sqrt, np.tanh)},
+    **{f: _rising(f) for f in (arrays.expit, arrays.tanh_step, arrays.softplus)},
+    **{f: _summit(f) for f in (arrays.sech_squared, arrays.expit_slope)},
     **{f: _sum(f) for f in (arrays.total, arrays.row_sums, arrays.column_sums)},
     **{f: _moves(f) for f in (arrays.transpose, arrays.reshape)},
 }
