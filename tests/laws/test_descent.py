@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
 from typing import Any
 
@@ -19,6 +20,7 @@ from refnn.arithmetic.rounded import RoundedArray
 from refnn.arrays import A, FloatArray, IntArray, total
 from refnn.descent import Batches
 from refnn.testing import cases, networks
+from tests.bounds import misses
 from tests.laws.measures import (
     FRACTIONS,
     UndecidedError,
@@ -28,7 +30,7 @@ from tests.laws.measures import (
     segment,
     undecided_set_aside,
 )
-from tests.laws.ranges import EPS, Range
+from tests.laws.ranges import Range
 
 SMALL = (1, 2, 3, 5)
 SLOW = 1e-6  # no case diverges within an epoch of it
@@ -245,12 +247,17 @@ def test_with_a_smaller_last_batch_of_its_own_mean_the_loss_can_rise() -> None:
     w, x, y = np.zeros(2), np.zeros((3, 1)), np.array([-1.5, -1.5, 2.0])
     for eta in (0.1, 0.01, 0.001):
         *_, last = descend(network, w, x, y, batches=InOrder(), learning_rate=eta, epochs=1)
-        b = -1.5 * eta + eta * (2 + 1.5 * eta)  # the two steps by hand
-        rise = sum((b - t) ** 2 - t**2 for t in y) / 6
-        assert last.parameters[1] == pytest.approx(b, rel=8 * EPS)  # five roundings, none of which cancels
-        # Each of the two losses is a mean of three squares, below 2: fewer than 16 roundings of numbers below 4.
-        assert network.loss(last.parameters, x, y) - network.loss(w, x, y) == pytest.approx(rise, rel=0, abs=64 * EPS)
-        assert rise > eta / 12
+        exact = Fraction(eta)
+        b = Fraction(-3, 2) * exact + exact * (2 + Fraction(3, 2) * exact)  # the two steps by hand
+        rise = sum((b - Fraction(t)) ** 2 - Fraction(t) ** 2 for t in y) / 6
+        stepped = start = RoundedArray.exact(w)
+        for batch in InOrder().epoch(3, None):
+            stepped = stepped - number(eta) * network.loss_and_gradient(stepped, x[batch], y[batch])[1]
+        assert last.parameters.tolist() == stepped.value.tolist()
+        assert misses(stepped, [0, b]) == []
+        change = network.loss(stepped, x, y) - network.loss(start, x, y)
+        assert misses(change, rise) == []
+        assert change.value > change.error
     assert first_order(network, w, [np.array([0, 1]), np.array([2])], x, y) == -1
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 import refnn
 from refnn import SettingError
-from refnn.arithmetic.rounded import RoundedArray
+from refnn.arithmetic.rounded import FUNCTION_ULPS, RoundedArray
 from refnn.report import measure
 from refnn.report.measure import (
     POINTS,
@@ -25,6 +27,10 @@ from refnn.report.measure import (
     recorded_steps,
     sweep_rates,
 )
+from tests.bounds import U, misses, svd_error
+from tests.definitions import M, outside
+from tests.laws.measures import number
+from tests.rational import Rational
 
 X = np.array([[0.0, 1.0], [2.0, -1.0], [1.0, 3.0], [-2.0, 0.5], [0.5, -1.5], [1.5, 0.0], [-1.0, 2.0]])
 Y = np.array([1.0, -2.0, 0.5, 3.0, 0.0, -1.0, 2.0])
@@ -85,15 +91,15 @@ def test_a_large_network_is_recorded_at_fewer_points(monkeypatch: pytest.MonkeyP
 def test_noise_is_the_distance_of_batch_losses_in_the_last_half() -> None:
     run = measure.Run(
         "r",
-        steps=4,
-        epochs=np.array([0.0, 1, 2, 3, 4]),
-        seconds=np.arange(5.0),
-        losses=np.array([9.0, 9, 5, 5, 9]),
-        batch_losses=np.array([100.0, 100, 8, 9]),  # 3 and 4 away from 5, in the last half: √((9 + 16)/2)
-        path=np.zeros((5, 2)),
+        steps=8,
+        epochs=np.arange(9.0),
+        seconds=np.arange(9.0),
+        losses=np.array([9.0, 9, 9, 9, 7, 7, 8, 8, 9]),
+        batch_losses=np.array([100.0, 100, 100, 100, 9, 11, 3, 2]),  # 2, 4, 5 and 6 away, in the last half: √(81/4)
+        path=np.zeros((9, 2)),
         diverged_at=None,
     )
-    assert run.noise == pytest.approx(math.sqrt(12.5), rel=2**-50)  # a square root, a quotient and a hypotenuse
+    assert run.noise == 4.5
 
 
 def test_the_full_batch_has_no_noise_and_the_single_sample_has() -> None:
@@ -129,10 +135,10 @@ def test_divergence_at_the_first_step_leaves_no_noise() -> None:
 
 def test_a_loss_over_all_samples_that_overflows_is_divergence_too() -> None:
     """Each step sees one sample and stays finite; the other sample's loss is then beyond the range of floats."""
-    x, y = np.array([[1.0], [1e150]]), np.array([-1e150, 0.0])
+    x, y = np.array([[1.0], [1e150]]), np.array([-(2.0**500), 0.0])
     run = record("r", LINEAR, np.zeros(2), x, y, batches=refnn.SingleSample(), learning_rate=0.5, epochs=1, rng=0)
     assert run.diverged_at in {1, 2}
-    assert run.losses[0] == pytest.approx(2.5e299, rel=2**-50)  # a square and two quotients
+    assert run.losses[0] == 2.0**998
 
 
 def test_bad_settings_are_refused() -> None:
@@ -158,17 +164,18 @@ def test_on_a_quadratic_with_curvature_one_the_rates_fall_as_theory_says() -> No
     x, y = np.array([[-1.0], [1.0], [-1.0], [1.0], [-1.0], [1.0]]), np.array([-2.0, 4.0, -2.0, 4.0, -2.0, 4.0])
     told: list[float] = []
     found = sweep_rates(LINEAR, np.zeros(2), x, y, epochs=7, progress=told.append)
-    # two powers, each within two units in the last place
-    assert found.rates == pytest.approx(10.0 ** np.arange(-3, 3.5, 0.5), rel=2**-50)
+    powers = [M.sqrt(M.mpf(10) ** k) for k in range(-6, 7)]
+    assert outside(found.rates, powers, FUNCTION_ULPS * np.spacing(found.rates)) == []  # as NumPy states
     assert (found.low, found.right, found.high) == (0, 6, 7)
     assert found.names == ("too low", "right", "too high")
     assert told[-1] == 1
     for rate, loss in zip(found.rates, found.final_losses, strict=True):
-        factor = (1 - rate) ** 14
-        # L = ½(d₀² + d₁²) with d₀ = 1 and d₁ = 3 at the start. Seven steps round each distance at most five times,
-        # relative to the largest number in play, 4 + η·4: below 14·5·u·(1 + η)·4 relative to a distance that shrinks.
-        slack = 14 * 5 * 2.0**-53 * 16 * (1 + rate) ** 14
-        assert abs(loss - 5 * factor) <= 5 * slack
+        w = RoundedArray.exact(np.zeros(2))
+        for _ in range(7):
+            w = w - number(rate) * LINEAR.loss_and_gradient(w, x, y)[1]
+        rounded = LINEAR.loss(w, x, y)
+        assert loss == rounded.value
+        assert misses(rounded, 5 * (1 - Fraction(rate)) ** 14) == []  # L = ½(d₀² + d₁²), d₀ = 1 and d₁ = 3 at the start
 
 
 def test_a_rate_that_diverges_ends_at_infinity() -> None:
@@ -235,14 +242,29 @@ def test_a_run_that_diverges_between_two_recorded_steps_ends_with_its_last_finit
 # ----------------------------------------------------------------------------------------------------- the loss surface
 
 
+def exactly(values: np.ndarray) -> Any:
+    """An array of fractions."""
+    return Rational.of(values).elements
+
+
 def test_the_main_plane_holds_the_two_directions_of_largest_variance() -> None:
-    offsets = np.array([[0, 3, 0], [0, -3, 0], [0, 0, 1], [0, 0, -1], [2, 0, 0], [-2, 0, 0]], dtype=float)
+    """With eight points and powers of two, all is exact but the decomposition, of a matrix A in proportion to offsets.
+
+    Its singular values are to each other as √64, √8 and √2, and ‖A‖ to them as √74; in these units the decomposition is
+    that of A + E with ‖E‖ ≤ e√74. A singular vector moves by at most 2‖E‖/(gap − ‖E‖), where the gap is that of its own
+    singular value to all others and to 0 (Wedin, "Perturbation bounds in connection with singular value
+    decomposition", BIT 12 (1972)): here √8 − √2, for both. The root of the share is the quotient of the lengths of two
+    vectors of singular values, which ‖E‖ at most makes longer or shorter (Mirsky): it is off by 2e/(1 − e).
+    """
+    offsets = np.array(
+        [[0, 4, 0], [0, -4, 0], [0, 4, 0], [0, -4, 0], [0, 0, 1], [0, 0, -1], [2, 0, 0], [-2, 0, 0]], dtype=float
+    )
     plane = main_plane([np.array([10, 20, 30]) + offsets])
-    # LAPACK's factors are within a modest multiple of n·u of exact ones; 1e-12 is a thousand times 6·1.1e-16.
-    assert plane.directions == pytest.approx(np.array([[0, 1, 0], [1, 0, 0]]), abs=1e-12)
-    # the sums of whole numbers are exact, and their mean is rounded once
-    assert plane.origin == pytest.approx(np.array([10, 20, 30]), rel=1e-14)
-    assert plane.share == pytest.approx(26 / 28, rel=1e-12)
+    e = svd_error(8, 3)
+    moved = 2 * e * math.sqrt(74) / (math.sqrt(8) - math.sqrt(2) - e * math.sqrt(74)) + e * math.sqrt(3)
+    assert (np.abs(plane.directions - [[0, 1, 0], [1, 0, 0]]) <= moved).all()
+    assert plane.origin.tolist() == [10, 20, 30]
+    assert abs(Fraction(plane.share) - Fraction(72, 74)) <= 5 * e  # 4e/(1 − e), and some ten roundings
 
 
 @given(st.integers(0, 10**6))
@@ -250,34 +272,55 @@ def test_no_other_plane_holds_more(seed: int) -> None:
     rng = np.random.default_rng(seed)
     paths = [rng.normal(size=(k, 5)) @ np.diag([1, 2, 3, 4, 5]) for k in (7, 11)]
     plane = main_plane(paths)
-    weights = np.concatenate([np.full(len(p), 1 / len(p)) for p in paths])
-    offsets = np.concatenate(paths) - plane.origin
+    offsets = [exactly(p) - exactly(plane.origin) for p in paths]
 
-    def held(directions: np.ndarray) -> float:
-        return float(weights @ np.sum((offsets @ directions.T) ** 2, axis=1))
+    def held(directions: np.ndarray) -> Fraction:
+        """The variance in these directions, in fractions."""
+        parts: list[Fraction] = [np.sum((part @ exactly(directions.T)) ** 2) / len(part) for part in offsets]
+        return parts[0] + parts[1]
 
     other, _ = np.linalg.qr(rng.normal(size=(5, 2)))
     assert held(other.T) <= held(plane.directions)
-    assert plane.share == pytest.approx(held(plane.directions) / held(np.eye(5)), rel=1e-12)  # as above
+    # The decomposition is that of A + E, where five roundings of each element of A count as well. The root of the share
+    # is ‖(A + E)V‖/‖A + E‖: E moves both lengths by e‖A‖ at most, and directions that are not quite V, ‖AV‖ by e√5·‖A‖.
+    # Together that is less than 5e, also with the ten roundings of the share itself.
+    e = svd_error(18, 5) + 5 * U
+    assert abs(Fraction(plane.share) - held(plane.directions) / held(np.eye(5))) <= 2 * 5 * e
 
 
 def test_each_path_counts_alike_however_many_points_it_has() -> None:
-    short, long = np.array([[0.0, 0], [4, 0]]), np.full((500, 2), [2.0, 6.0])
-    assert main_plane([short, long]).origin == pytest.approx(np.array([2, 3]), rel=1e-13)
+    short, long = np.array([[0.0, 0], [4, 0]]), np.full((512, 2), [2.0, 6.0])  # weights ½ and 2⁻⁹: every sum is exact
+    assert main_plane([short, long]).origin.tolist() == [2, 3]
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
 def test_planes_of_any_scale_have_unit_directions(scale: float) -> None:
     plane = main_plane([scale * np.array([[0.0, 0, 1], [1, 0, 0], [0, 2, 0], [3, 0, 1]])])
-    assert np.linalg.norm(plane.directions, axis=1) == pytest.approx(np.ones(2), abs=1e-12)
+    assert is_orthonormal(plane.directions, rows=4)
     assert 0 < plane.share <= 1
 
 
 def test_paths_that_do_not_move_still_have_a_plane() -> None:
     plane = main_plane([np.ones((4, 3))])
     assert plane.share == 1
-    assert plane.directions @ plane.directions.T == pytest.approx(np.eye(2), abs=1e-12)
+    assert is_orthonormal(plane.directions, rows=4)
     assert plane.coordinates(np.ones((4, 3))).tolist() == [[0, 0]] * 4
+
+
+def is_orthonormal(directions: np.ndarray, rows: int) -> bool:
+    """Whether they are, as far as a decomposition of so many rows can tell: V + F with ‖F‖ ≤ e√columns.
+
+    (V + F)(V + F)ᵀ is off by 2‖F‖ + ‖F‖².
+    """
+    apart = svd_error(rows, directions.shape[1]) * math.sqrt(directions.shape[1])
+    product = exactly(directions) @ exactly(directions).T
+    return bool((abs(product - np.eye(2, dtype=int)) <= 2 * apart + apart**2).all())
+
+
+def test_directions_that_are_not_orthonormal_are_seen() -> None:
+    assert is_orthonormal(np.eye(2, 3), rows=4)
+    assert not is_orthonormal((1 + 2.0**-36) * np.eye(2, 3), rows=4)
+    assert not is_orthonormal(np.array([[1, 2.0**-36, 0], [0, 1, 0]]), rows=4)
 
 
 def test_coordinates_are_those_that_made_the_points() -> None:
@@ -303,8 +346,8 @@ def test_the_surface_is_not_a_number_where_the_loss_overflows() -> None:
 
 
 def test_the_grid_holds_all_coordinates_with_a_margin() -> None:
-    a, b = extent([np.array([[0.0, 0.0], [20.0, 1.0]]), np.array([[10.0, 2.0]])], points=5)
-    assert a.tolist() == [-3, 3.5, 10, 16.5, 23]
-    assert b == pytest.approx(np.array([-0.4, 0.3, 1, 1.7, 2.4]), rel=2**-50)  # at least 2 % of the larger side
+    a, b = extent([np.array([[0.0, 0.0], [50.0, 1.0]]), np.array([[10.0, 2.0]])], points=5)
+    assert a.tolist() == [-7.5, 8.75, 25, 41.25, 57.5]
+    assert b.tolist() == [-1, 0, 1, 2, 3]  # at least 2 % of the larger side
     a, b = extent([np.zeros((2, 2))], points=3)
     assert a.tolist() == b.tolist() == [-1, 0, 1]
