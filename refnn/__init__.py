@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Softplus,
         Tanh,
     )
+    from refnn.arithmetic.precision import Precision
     from refnn.descent import (
         Batches,
         FullBatch,
@@ -48,7 +49,9 @@ if TYPE_CHECKING:
     from refnn.losses import BinaryCrossEntropy, Huber, InnerProduct, Loss, SoftmaxCrossEntropy, SquaredError, softmax
     from refnn.network import Evaluation, Network
     from refnn.oracle import SEMANTICS
+    from refnn.oracle.budget import Tolerance, tolerance
     from refnn.oracle.certificate import Certificate, Certified, certified_learning_rate
+    from refnn.oracle.comparison import Comparison, compare
     from refnn.oracle.truth import (
         Exact,
         Truth,
@@ -65,6 +68,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "activations": "ELU GELU Activation GELUTanh Identity LeakyReLU ReLU SiLU Sigmoid Softplus Tanh",
+    "arithmetic.precision": "Precision",
     "descent": "Batches FullBatch MiniBatch SingleSample Step descend",
     "errors": "DTypeError DataError DivergenceError MissingExtraError NonFiniteError RefnnError SettingError "
     "ShapeError TargetError UndecidedError UnsupportedOperationError",
@@ -72,7 +76,9 @@ _HOME = {
     "losses": "BinaryCrossEntropy Huber InnerProduct Loss SoftmaxCrossEntropy SquaredError softmax",
     "network": "Evaluation Network",
     "oracle": "SEMANTICS",
+    "oracle.budget": "Tolerance tolerance",
     "oracle.certificate": "Certificate Certified certified_learning_rate",
+    "oracle.comparison": "Comparison compare",
     "oracle.truth": "Exact Truth exact exact_derivative exact_hessian_vector_product exact_loss exact_update",
     "rules": "GradientDescent Rule",
     "training": "History fit",
@@ -89,6 +95,7 @@ __all__ = [
     "BinaryCrossEntropy",
     "Certificate",
     "Certified",
+    "Comparison",
     "DTypeError",
     "DataError",
     "Dense",
@@ -109,6 +116,7 @@ __all__ = [
     "MissingExtraError",
     "Network",
     "NonFiniteError",
+    "Precision",
     "ReLU",
     "RefnnError",
     "Rule",
@@ -123,12 +131,14 @@ __all__ = [
     "Step",
     "Tanh",
     "TargetError",
+    "Tolerance",
     "Truth",
     "UndecidedError",
     "UnsupportedOperationError",
     "activations",
     "arrays",
     "certified_learning_rate",
+    "compare",
     "datasets",
     "descend",
     "exact",
@@ -144,6 +154,7 @@ __all__ = [
     "softmax",
     "storage",
     "testing",
+    "tolerance",
     "witnesses",
     "zeros",
 ]

@@ -269,6 +269,11 @@ def _softplus(z: FloatArray) -> FloatArray:
     return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
+def _log_expit(z: FloatArray) -> FloatArray:
+    """log σ(z) = −log(1 + exp(−z))."""
+    return -_softplus(-z)
+
+
 _erfc_of_each = np.frompyfunc(math.erfc, 1, 1)  # NumPy has no erfc; the C library's keeps relative accuracy
 
 
@@ -298,6 +303,7 @@ expit = cast(Unary, Operation(_expit))
 expit_slope = cast(Unary, Operation(_expit_slope))
 tanh_step = cast(Unary, Operation(_tanh_step))
 softplus = cast(Unary, Operation(_softplus))
+log_expit = cast(Unary, Operation(_log_expit))
 erfc = cast(Unary, Operation(_erfc))
 log_softmax = cast(Unary, Operation(_log_softmax))
 

@@ -26,11 +26,11 @@ from refnn.arrays import (
     constant,
     exp,
     expit,
+    log_expit,
     log_softmax,
     maximum,
     minimum,
     row_sums,
-    softplus,
     total,
 )
 from refnn.checks import number, positive, shown
@@ -184,9 +184,9 @@ class BinaryCrossEntropy(Loss):
 
     Notes
     -----
-    The loss is computed as Σⱼ yⱼ softplus(−zⱼ) + (1 − yⱼ) softplus(zⱼ), a sum of non-negative terms: it keeps relative
-    accuracy everywhere. The gradient σ(z) − y cancels where the prediction is right: it is accurate to a unit roundoff
-    of 1, not of itself.
+    As 1 − σ(z) is σ(−z), the loss is −Σⱼ yⱼ log σ(zⱼ) + (1 − yⱼ) log σ(−zⱼ), a sum of non-negative terms: it keeps
+    relative accuracy everywhere. The gradient σ(z) − y cancels where the prediction is right: it is accurate to a unit
+    roundoff of 1, not of itself.
     """
 
     def check(self, y: object, shape: tuple[int, int], dtype: np.dtype[Any]) -> FloatArray:
@@ -194,8 +194,8 @@ class BinaryCrossEntropy(Loss):
         return probabilities(y, shape, dtype)
 
     def terms(self, p: A, t: A) -> A:
-        """yⱼ softplus(−zⱼ) + (1 − yⱼ) softplus(zⱼ)."""
-        return t * softplus(-p) + (1 - t) * softplus(p)
+        """−yⱼ log σ(zⱼ) − (1 − yⱼ) log σ(−zⱼ)."""
+        return (t - 1) * log_expit(-p) - t * log_expit(p)
 
     def derivative(self, p: A, t: A) -> A:
         """σ(z) − y."""

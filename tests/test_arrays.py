@@ -107,8 +107,8 @@ def test_no_flag_is_raised_at_the_ends_of_the_range(dtype: Any) -> None:
     largest = np.finfo(dtype).max
     z = np.array([[-largest, -1.0, 0.0, 1.0, largest / 2]], dtype)
     smooth: list[Callable[[FloatArray], FloatArray]] = [
-        arrays.expit, arrays.expit_slope, arrays.tanh_step, arrays.softplus, arrays.sech_squared, arrays.erfc,
-        arrays.tanh,
+        arrays.expit, arrays.expit_slope, arrays.tanh_step, arrays.softplus, arrays.log_expit, arrays.sech_squared,
+        arrays.erfc, arrays.tanh,
     ]  # fmt: skip
     with np.errstate(divide="raise", over="raise", invalid="raise"):
         for function in smooth:

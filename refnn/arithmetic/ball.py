@@ -288,6 +288,7 @@ _FUNCTIONS = {
     np.tanh: _rising(arb.tanh),
     arrays.expit: _rising(_expit),
     arrays.softplus: _rising(_softplus),
+    arrays.log_expit: _rising(lambda z: -_softplus(-z)),
     arrays.erfc: _falling(arb.erfc),
     arrays.sech_squared: _summit(lambda z: z.sech() ** 2),
     arrays.expit_slope: _summit(lambda z: (z / 2).sech() ** 2 / 4),

@@ -131,6 +131,7 @@ ComplexArray.rules = {
     arrays.tanh_step: _on(lambda z: _expit(2 * z)),
     arrays.sech_squared: _on(_sech_squared),
     arrays.softplus: _on(_softplus),
+    arrays.log_expit: _on(lambda z: -_softplus(-z)),
     arrays.erfc: _on(_erfc),
     arrays.log_softmax: _on(_log_softmax),
     np.maximum: _on(lambda a, b: _where_positive(a - b, a, b)),

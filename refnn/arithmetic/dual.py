@@ -44,6 +44,7 @@ SLOPES: dict[Any, Callable[[Any, Any], Any]] = {
     arrays.expit_slope: lambda z, f: -tanh(z / 2) * f,
     arrays.tanh_step: lambda z, f: sech_squared(z) / 2,
     arrays.softplus: lambda z, f: expit(z),
+    arrays.log_expit: lambda z, f: expit(-z),
     arrays.erfc: lambda z, f: -constant(z, _TWO_OVER_SQRT_PI) * exp(-arrays.within(z, 100) * arrays.within(z, 100)),
 }
 """The derivative of each smooth function of one element, from z and f(z)."""

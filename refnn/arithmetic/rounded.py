@@ -7,33 +7,40 @@ arguments and adds the rounding of its own result. With u the unit roundoff and 
 * a sum or a product is rounded once; a sum of k terms adds at most γₖ₋₁·Σ|terms|, in any order, and an inner product of
   length k at most γₖ·Σ|aᵢ bᵢ| (Higham, section 3.1);
 * a function passes on its argument's error times its largest slope within that error (the mean value theorem), and is
-  computed to within `FUNCTION_ULPS` units in the last place (NumPy states at most 4 for its vectorised functions);
+  computed to within so many units in the last place;
 * below the normal range, a result is off by at most the smallest subnormal.
 
 No term is left out: products of errors count, and where an error is so large that nothing can be said, it is infinite.
-Running the network on a `RoundedArray` bounds the error of refnn's own floats.
+
+Running the network on a `RoundedArray` bounds the error of refnn's own floats, whose functions are within
+`FUNCTION_ULPS` (NumPy states at most 4 for its vectorised ones). With a `Precision` it bounds instead how far what an
+honest implementation of that precision computes may be from the values, which then stand for the real numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 
 from refnn import arrays
+from refnn.arithmetic.precision import Precision
 from refnn.arrays import Arithmetic, FloatArray, Root, Rules
 
-__all__ = ["FUNCTION_ULPS", "RoundedArray"]
+__all__ = ["FUNCTIONS", "FUNCTION_ULPS", "RoundedArray", "held", "parts", "steepest"]
 
 FUNCTION_ULPS = 4
 _COMPOSED = {
     arrays.expit: 3, arrays.tanh_step: 3, arrays.expit_slope: 4, arrays.sech_squared: 11, arrays.softplus: 9,
+    arrays.log_expit: 9,
 }  # fmt: skip
-"""Roundings besides those of one function, for operations that are composed: 1 + e and the quotient; 1 + e twice, its
-square and the quotient e/(1 + e)², whose condition number is at most 1; the square of 1/cosh, which doubles 9; and a
-second function, log1p, whose condition number is at most 1."""
+"""Roundings besides those of one function, for operations that are composed: 1 + e and the quotient; 1 + e twice, their
+product and the quotient e/(1 + e)², whose condition number in e is at most 1; the square of 1/cosh, which doubles 9;
+and a second function, log1p, whose condition number is at most 1."""
 
 _WIDEN = 1 + 2.0**-30
 """For the rounding of the bounds themselves: sums of up to a million non-negative float64 numbers, and of γₖ."""
@@ -42,14 +49,17 @@ _WIDEN = 1 + 2.0**-30
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class RoundedArray(Arithmetic):
-    """Computed values with a bound on their error.
+    """Values with a bound on an error: of refnn's own floats, or of an honest implementation.
 
     Parameters
     ----------
     value
-        Floats, float64 or float32; the unit roundoff is that of their dtype.
+        Floats. Without a precision they are computed ones, float64 or float32, and the unit roundoff is that of their
+        dtype. With one they are float64, and stand for the real numbers.
     error
-        For each, a bound on its distance from the real number that it stands for, as float64.
+        For each, a bound on its distance from the real number, or from what is computed; as float64.
+    precision
+        The implementation; None if it is refnn's own, in floats of the values' dtype.
 
     Examples
     --------
@@ -62,12 +72,13 @@ class RoundedArray(Arithmetic):
 
     value: FloatArray
     error: FloatArray
+    precision: Precision | None = None
     rules: ClassVar[Rules] = {}
 
     @classmethod
-    def exact(cls, value: FloatArray) -> RoundedArray:
+    def exact(cls, value: FloatArray, precision: Precision | None = None) -> RoundedArray:
         """Floats that are meant exactly."""
-        return cls(value, np.zeros(value.shape))
+        return cls(value, np.zeros(value.shape), precision)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -81,19 +92,69 @@ class RoundedArray(Arithmetic):
 
     @property
     def unit(self) -> float:
-        """The unit roundoff u of the values' dtype."""
-        return float(np.finfo(self.value.dtype).eps) / 2
+        """The unit roundoff u of the values' dtype, or of the precision's storage format."""
+        return _habits(self).unit
 
     def lift(self, value: Any) -> RoundedArray:
         """A constant; exact if it is an integer or an array of this dtype, else rounded."""
         array = arrays.constant(self.value, value)
+        if self.precision is not None:
+            off = np.where(held(array, value, self.precision), 0.0, self.unit * np.abs(array))
+            return RoundedArray(array, off, self.precision)
         if isinstance(value, (int, np.ndarray)) and np.array_equal(array, np.asarray(value)):
             return RoundedArray.exact(array)
         roundings = 2 if isinstance(value, Root) else 1  # the power of π is a rounded one
         return RoundedArray(array, roundings * self.unit * np.abs(array, dtype=np.float64))
 
 
-# Each bound below is a function of the computed result and of the operation's arguments.
+def held(array: FloatArray, value: Any, precision: Precision) -> Any:
+    """Where the storage format holds a constant exactly; `array` is its value in float64."""
+    if isinstance(value, Root) or (isinstance(value, Fraction) and value != Fraction(float(value))):
+        return False
+    return precision.format.nearest(array) == array
+
+
+class _Habits(NamedTuple):
+    """What the bounds ask of an implementation.
+
+    Attributes
+    ----------
+    unit, products, sums
+        The unit roundoff of what is stored, of what is added up in products of matrices, and in other sums.
+    lost
+        What is lost below the normal range.
+    largest
+        The largest number, if a larger one is infinite there and not here.
+    functions
+        The roundings, of u each, that a function amounts to.
+    """
+
+    unit: float
+    products: float
+    sums: float
+    lost: float
+    largest: float
+    functions: float
+
+
+def _habits(z: RoundedArray) -> _Habits:
+    return _own_habits(z.value.dtype) if z.precision is None else _foreign_habits(z.precision)
+
+
+@lru_cache(maxsize=8)
+def _own_habits(dtype: np.dtype[Any]) -> _Habits:
+    unit = float(np.finfo(dtype).eps) / 2
+    return _Habits(unit, unit, unit, float(np.finfo(dtype).smallest_subnormal), np.inf, 2 * FUNCTION_ULPS)
+
+
+@lru_cache(maxsize=64)
+def _foreign_habits(precision: Precision) -> _Habits:
+    storage, products, sums = precision.format, precision.accumulated.unit, precision.summed.unit
+    lost = storage.smallest_normal if precision.flushes else storage.smallest
+    return _Habits(storage.unit, products, sums, lost, storage.largest, 2 * precision.function_ulps)
+
+
+# Each bound below is a function of the result on the values and of the operation's arguments.
 Bound = Callable[..., FloatArray]
 
 
@@ -104,7 +165,7 @@ def _rule(operation: Any, bound: Bound) -> Callable[..., RoundedArray]:
         value = np.asarray(operation(*(a.value if isinstance(a, RoundedArray) else a for a in arguments)))
         with np.errstate(all="ignore"):  # a bound may be infinite, where the value may not
             error = np.asarray(_WIDEN * bound(value, *arguments))
-        return RoundedArray(value, np.where(np.isnan(error), np.inf, error))
+        return RoundedArray(value, np.where(np.isnan(error), np.inf, error), arguments[0].precision)
 
     return rule
 
@@ -117,47 +178,58 @@ def _distance(a: RoundedArray, b: RoundedArray) -> FloatArray:
     return np.abs(a.value.astype(np.float64) - b.value)
 
 
-def _gamma(roundings: float, value: FloatArray) -> float:
+def _gamma(roundings: float, unit: float) -> float:
     """γₖ = ku/(1 − ku): what k roundings can do, relative to the result with them or without."""
-    ku = roundings * float(np.finfo(value.dtype).eps) / 2
+    ku = roundings * unit
     return ku / (1 - ku) if ku < 1 else np.inf
 
 
-def _own(value: FloatArray, roundings: float = 1) -> FloatArray:
-    """What so many roundings do to a result, which may have underflowed in each."""
-    own: FloatArray = _gamma(roundings, value) * _magnitude(value)
-    return own + roundings * float(np.finfo(value.dtype).smallest_subnormal)
+def _rounded(value: FloatArray, passed: FloatArray, z: RoundedArray) -> FloatArray:
+    """What is passed on, and one rounding of a result that is as large as that allows; too large, it says nothing."""
+    habits = _habits(z)
+    size = _magnitude(value) + passed
+    error: FloatArray = passed + _gamma(1, habits.unit) * size
+    return error if habits.largest == np.inf else np.where(size > habits.largest, np.inf, error)
 
 
 def _add(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
     """One rounding; unlike a product, a sum or difference cannot underflow (Higham, problem 2.19)."""
-    return a.error + b.error + _gamma(1, value) * _magnitude(value)
+    return _rounded(value, a.error + b.error, a)
 
 
 def _multiply(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
     passed: FloatArray = _magnitude(a.value) * b.error + a.error * (_magnitude(b.value) + b.error)
-    return passed + _own(value)
+    return _rounded(value, passed, a) + _habits(a).lost
 
 
 def _divide(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
-    passed: FloatArray = a.error + (1 + _gamma(1, value)) * _magnitude(value) * b.error
+    passed: FloatArray = a.error + (1 + _gamma(1, _habits(a).unit)) * _magnitude(value) * b.error
     least = np.maximum(_magnitude(b.value) - b.error, 0)
-    return np.where(passed > 0, passed / least, 0) + _own(value)
+    return _rounded(value, np.where(passed > 0, passed / least, 0), a) + _habits(a).lost
+
+
+def _stored(value: FloatArray, summed: FloatArray, unit: float, z: RoundedArray) -> FloatArray:
+    """The error of a sum, after it is stored; that is one more rounding, unless it was formed in the storage format."""
+    habits = _habits(z)
+    return summed if habits.unit == unit else _rounded(value, summed, z) + habits.lost
 
 
 def _matmul(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
-    terms, size_a, size_b = a.shape[1], _magnitude(a.value), _magnitude(b.value)
-    passed = size_a @ b.error + a.error @ (size_b + b.error)
-    underflow = terms * float(np.finfo(value.dtype).smallest_subnormal)
-    bound: FloatArray = passed + _gamma(terms, value) * (size_a @ size_b) + underflow
-    return bound
+    habits, terms, size_a, size_b = _habits(a), a.shape[1], _magnitude(a.value), _magnitude(b.value)
+    gamma = _gamma(terms, habits.products)
+    grown = 1 if a.precision is None else 1 + gamma  # what is summed is then as large as its errors allow
+    bound = (grown * a.error + gamma * size_a) @ size_b
+    if b.error.any():
+        bound = bound + grown * ((size_a + a.error) @ b.error)
+    return _stored(value, bound + terms * habits.lost, habits.products, a)
 
 
 def _sum(operation: Any) -> Bound:
     def bound(value: FloatArray, z: RoundedArray) -> FloatArray:
         terms = max(1, z.value.size // max(1, value.size))
-        bounded: FloatArray = operation(z.error) + _gamma(terms - 1, value) * operation(_magnitude(z.value))
-        return bounded
+        size = _magnitude(z.value) if z.precision is None else _magnitude(z.value) + z.error
+        sums = _habits(z).sums
+        return _stored(value, operation(z.error) + _gamma(terms - 1, sums) * operation(size), sums, z)
 
     return bound
 
@@ -173,20 +245,57 @@ _STEEPEST: dict[Any, Callable[..., FloatArray]] = {
     arrays.expit_slope: lambda low, high, near, far: np.tanh(far / 2) * arrays.expit_slope(near),
     arrays.tanh_step: lambda low, high, near, far: arrays.sech_squared(near) / 2,
     arrays.softplus: lambda low, high, near, far: arrays.expit(high),
+    arrays.log_expit: lambda low, high, near, far: arrays.expit(-low),
     arrays.erfc: lambda low, high, near, far: 2 / np.sqrt(np.pi) * np.exp(-near * near),
 }
 """The largest slope of each function between low and high, where near and far are the least and the largest |z|."""
 
+FUNCTIONS = tuple(_STEEPEST)
+"""The operations that are functions of each element."""
+
+
+def steepest(operation: Any, z: FloatArray, reach: FloatArray) -> FloatArray:
+    """The largest |slope| of a function within a distance of z."""
+    size = np.abs(z)
+    return _STEEPEST[operation](z - reach, z + reach, np.maximum(size - reach, 0), size + reach)
+
+
+_PARTS: dict[Any, Callable[[FloatArray, FloatArray, float], tuple[FloatArray, ...]]] = {
+    arrays.expit: lambda p, z, f: (f * p, p, p),
+    arrays.softplus: lambda p, z, f: (f * p, f * p),
+    arrays.log_expit: lambda p, z, f: (f * p, f * p, np.maximum(z, 0), np.maximum(z, 0)),
+    arrays.sech_squared: lambda s, z, f: (2 * f * (1 - s), 1 - s, s),
+    arrays.expit_slope: lambda s, z, f: (f * (arrays.expit(z) ** 2 - s), arrays.expit(z) ** 2 - s, s, s, s),
+    arrays.erfc: lambda p, z, f: (f * (1 - p), p),
+    arrays.tanh_step: lambda p, z, f: (f * (p - 0.5), p),
+}
+
+
+def parts(operation: Any, value: FloatArray, z: FloatArray, function: float, keeps_tails: bool) -> tuple[Any, ...]:
+    """The errors of an honest way to compute a function, in units of u, for a function that is off by so many.
+
+    They are those of 1/(1 + exp(−z)); log1p(exp(z)), for log σ also with z added before and after; 1 − t² with
+    t = tanh z, where an error of t counts 2t-fold; p(1 − p) with p = σ(z), where an error of p counts (1 − 2p)-fold;
+    1 − erf(z); ½(1 + tanh z). If tails are kept, each way is off by so much of the result, and by the roundings of what
+    it is composed of.
+    """
+    if keeps_tails:
+        return ((function + _COMPOSED.get(operation, 0)) * value,)
+    return _PARTS[operation](value, z, function) if operation in _PARTS else (function * value,)
+
 
 def _function(operation: Any) -> Bound:
-    roundings = 2 * FUNCTION_ULPS + _COMPOSED.get(operation, 0)
-
     def bound(value: FloatArray, z: RoundedArray) -> FloatArray:
-        middle, size = z.value.astype(np.float64), _magnitude(z.value)
-        reach = _WIDEN * z.error + 2.0**-52 * size  # the ends of the range are rounded too
-        slope = _STEEPEST[operation](middle - reach, middle + reach, np.maximum(size - reach, 0), size + reach)
-        passed: FloatArray = np.where(z.error > 0, slope * z.error, 0)
-        return passed + _own(value, roundings)
+        habits, middle = _habits(z), z.value.astype(np.float64)
+        reach = _WIDEN * z.error + 2.0**-52 * np.abs(middle)  # the ends of the range are rounded too
+        passed: FloatArray = np.where(z.error > 0, steepest(operation, middle, reach) * z.error, 0)
+        if z.precision is None:
+            roundings = habits.functions + _COMPOSED.get(operation, 0)
+            return passed + _gamma(roundings, habits.unit) * _magnitude(value) + roundings * habits.lost
+        own = parts(operation, value, middle, habits.functions, z.precision.keeps_tails)
+        size = sum(np.abs(part) for part in own) + habits.functions * passed
+        error: FloatArray = passed + _gamma(1, 2 * habits.unit) * size + habits.functions * habits.lost
+        return error
 
     return bound
 
@@ -195,14 +304,22 @@ def _log_softmax(value: FloatArray, z: RoundedArray) -> FloatArray:
     """log p = d − log1p(Σ exp(d)) with d = z − max z, whose rounding moves each exponential by up to u·|d|.
 
     An error of z is passed on as itself plus its mean over the row, weighted by p; and the p within the errors are at
-    most exp(2·the largest error) times those computed.
+    most exp(2·the largest error) times those computed. Others take log(Σ exp(d)), a sum of 1 and more, and store it, or
+    even max z more.
     """
-    p = np.exp(value + _gamma(1 + 2 * FUNCTION_ULPS, value) * _magnitude(value))  # at least what the reals give
+    habits, columns = _habits(z), z.shape[1]
+    p = np.exp(value + _gamma(1 + habits.functions, habits.unit) * _magnitude(value))  # at least what the reals give
     d = _magnitude(z.value - np.max(z.value, axis=1, keepdims=True))
     largest = np.max(z.error, axis=1, keepdims=True)
     passed = z.error + np.fmin(largest, np.exp(2 * largest) * arrays.row_sums(p * z.error))
-    roundings = d + arrays.row_sums(p * d) + (2 * FUNCTION_ULPS + z.shape[1]) * (1 - np.max(p, axis=1, keepdims=True))
-    bound: FloatArray = passed + 2 * _gamma(1, value) * roundings + _own(value, 1 + 2 * FUNCTION_ULPS)
+    if z.precision is None:
+        tail = (habits.functions + columns) * (1 - np.max(p, axis=1, keepdims=True))
+    else:
+        tail = habits.functions + 1 + columns * habits.sums / habits.unit
+        tail = tail + (0 if z.precision.keeps_tails else _magnitude(np.max(z.value, axis=1, keepdims=True)))
+    roundings = d + arrays.row_sums(p * d) + tail
+    own = _gamma(1 + habits.functions, habits.unit) * (_magnitude(value) + (passed if z.precision else 0))
+    bound: FloatArray = passed + 2 * _gamma(1, habits.unit) * roundings + own + (1 + habits.functions) * habits.lost
     return bound
 
 
@@ -244,7 +361,7 @@ BOUNDS: dict[Any, Bound] = {
     arrays.where_positive: _where_positive,
     arrays.log_softmax: _log_softmax,
     arrays.within: _within,
-    **{f: _function(f) for f in _STEEPEST},
+    **{f: _function(f) for f in FUNCTIONS},
     **{f: _sum(f) for f in (arrays.total, arrays.row_sums, arrays.column_sums)},
     **{f: _moved(f) for f in (arrays.transpose, arrays.reshape, arrays.rows)},
 }
@@ -252,11 +369,13 @@ BOUNDS: dict[Any, Bound] = {
 
 
 def _split(z: RoundedArray, places: Any) -> list[RoundedArray]:
-    return list(map(RoundedArray, arrays.split(z.value, places), arrays.split(z.error, places)))
+    blocks = zip(arrays.split(z.value, places), arrays.split(z.error, places), strict=True)
+    return [RoundedArray(value, error, z.precision) for value, error in blocks]
 
 
 def _join(*blocks: RoundedArray) -> RoundedArray:
-    return RoundedArray(arrays.join(*(b.value for b in blocks)), arrays.join(*(b.error for b in blocks)))
+    value, error = arrays.join(*(b.value for b in blocks)), arrays.join(*(b.error for b in blocks))
+    return RoundedArray(value, error, blocks[0].precision)
 
 
 RoundedArray.rules = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refnn.arrays import Arithmetic, FloatArray
-from refnn.checks import finite, instance, real_array
+from refnn.arrays import A, Arithmetic, FloatArray
+from refnn.checks import finite, instance, real_array, representable
 from refnn.errors import DTypeError, ShapeError
-from refnn.network import Network
+from refnn.network import Evaluation, Network
 
-__all__ = ["batch", "direction"]
+__all__ = ["answer", "batch", "blocks", "cotangents", "direction"]
 
 
 def batch(network: Network, w: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -37,3 +37,30 @@ def direction(name: str, given: ArrayLike, size: int) -> FloatArray:
             "Pass a vector in the order of w; network.pack makes one from parameters by name",
         )
     return v.copy()
+
+
+def answer(network: Network, w: A, x: A, labels: FloatArray) -> Evaluation[A, A]:
+    """The four fields for a batch that has been checked, in any arithmetic."""
+    outputs, loss, gradient, delta = representable("the answer", network.differentiate, w, x, labels)
+    backward = network.layers[0].backward
+    return Evaluation(
+        outputs, loss, gradient, representable("the answer", backward, network.parameters(w)[0], x, delta)
+    )
+
+
+def cotangents(network: Network, w: A, x: A, labels: FloatArray) -> list[A]:
+    """The outputs, the loss, and the cotangent of each layer's input, from the last to the first: no gradients."""
+    parameters = network.parameters(w)
+    h = network.forward(parameters, x)
+    loss, delta = network.loss_function.differentiate(h[-1], labels)
+    found = [h[-1], loss]
+    for k in reversed(range(len(network.layers))):
+        delta = network.layers[k].backward(parameters[k], h[k], delta)
+        found.append(delta)
+    return found
+
+
+def blocks(network: Network, fields: Evaluation[FloatArray, FloatArray]) -> dict[str, FloatArray]:
+    """The parts of which something is said as a whole: outputs, loss, each parameter's gradient, the input gradient."""
+    parts = {"outputs": fields.outputs, "loss": fields.loss, **network.unpack(fields.gradient)}
+    return {**parts, "input_gradient": fields.input_gradient}

@@ -26,7 +26,7 @@ from refnn.errors import SettingError, UndecidedError, UnsupportedOperationError
 from refnn.network import Evaluation, Network
 from refnn.oracle.formats import Format, format_named
 from refnn.oracle.kinks import near_kinks
-from refnn.oracle.questions import batch
+from refnn.oracle.questions import answer, batch
 from refnn.oracle.questions import direction as direction_of
 from refnn.rules import GradientDescent, Rule
 
@@ -183,20 +183,38 @@ def exact(
     >>> truth.loss, truth.enclosures.loss.text(20).item(), truth.undecided
     (1.0, '[1.0000000000000000555 +/- 1.12e-20]', ())
     """
-    w, x, y = batch(network, w, x, y)
-    question = _Question(network, w, x, lambda lift: network.evaluate(lift(w), x, y)._asdict())
     callback("progress", progress, "it is told of each precision")
-    answer = _settle(question, format_named(dtype), max_bits, require_decided, progress)
-    values, balls = (Evaluation(**part) for part in (answer.values, answer.balls))
+    format_, labelled = format_named(dtype), batch(network, w, x, y)
+    return truth_of(network, *labelled, format_, max_bits=max_bits, require_decided=require_decided, progress=progress)
+
+
+def truth_of(
+    network: Network,
+    w: FloatArray,
+    x: FloatArray,
+    labels: FloatArray,
+    format_: Format,
+    *,
+    max_bits: int = _MOST_BITS,
+    require_decided: bool = False,
+    progress: Progress | None = None,
+) -> Truth:
+    """`exact`, of a batch that has been checked."""
+
+    def compute(lift: Lift) -> dict[str, Any]:
+        return answer(network, lift(w), lift(x), labels)._asdict()
+
+    found = _settle(_Question(network, w, x, compute), format_, max_bits, require_decided, progress)
+    values, balls = (Evaluation(**part) for part in (found.values, found.balls))
     return Truth(
         values.outputs,
         float(values.loss),
         values.gradient,
         values.input_gradient,
         balls,
-        answer.undecided,
-        answer.format.dtype,
-        answer.bits,
+        found.undecided,
+        found.format.dtype,
+        found.bits,
     )
 
 
@@ -246,7 +264,7 @@ def exact_loss(
             point = point + constant(point, way) * lift(v)
         return {"loss": network.loss(point, x, y)}
 
-    return _single(_Question(network, w, x, compute), dtype, max_bits, require_decided)
+    return _single(_Question(network, w, x, compute), format_named(dtype), max_bits, require_decided)
 
 
 def exact_derivative(
@@ -283,7 +301,7 @@ def exact_derivative(
     question = _Question(
         network, w, x, lambda lift: {"derivative": network.loss(DualArray(lift(w), lift(v)), x, y).tangent}
     )
-    return _single(question, dtype, max_bits, require_decided)
+    return _single(question, format_named(dtype), max_bits, require_decided)
 
 
 def exact_hessian_vector_product(
@@ -326,7 +344,7 @@ def exact_hessian_vector_product(
         _, gradient = network.loss_and_gradient(DualArray(lift(w), lift(v)), x, y)
         return {"product": gradient.tangent}
 
-    return _single(_Question(network, w, x, compute), dtype, max_bits, require_decided)
+    return _single(_Question(network, w, x, compute), format_named(dtype), max_bits, require_decided)
 
 
 def exact_update(
@@ -366,12 +384,28 @@ def exact_update(
     update = GradientDescent() if rule is None else rule
     instance("rule", update, ("initial_state", "step"), "Pass refnn.GradientDescent()")
 
+    return update_of(network, w, x, y, update, learning_rate, format_named(dtype), max_bits, require_decided)
+
+
+def update_of(
+    network: Network,
+    w: FloatArray,
+    x: FloatArray,
+    labels: FloatArray,
+    rule: Rule[Any],
+    learning_rate: float,
+    format_: Format,
+    max_bits: int = _MOST_BITS,
+    require_decided: bool = False,
+) -> Exact:
+    """`exact_update`, of a batch that has been checked."""
+
     def compute(lift: Lift) -> dict[str, Any]:
         point = lift(w)
-        _, gradient = network.loss_and_gradient(point, x, y)
-        return {"parameters": update.step(update.initial_state(point), point, gradient, learning_rate)[1]}
+        gradient = answer(network, point, lift(x), labels).gradient
+        return {"parameters": rule.step(rule.initial_state(point), point, gradient, learning_rate)[1]}
 
-    return _single(_Question(network, w, x, compute), dtype, max_bits, require_decided)
+    return _single(_Question(network, w, x, compute), format_, max_bits, require_decided)
 
 
 # ------------------------------------------------------------------------------------------------------------ settling
@@ -398,11 +432,11 @@ class _Answer(NamedTuple):
     bits: int
 
 
-def _single(question: _Question, dtype: DTypeLike, max_bits: int, require_decided: bool) -> Exact:
-    answer = _settle(question, format_named(dtype), max_bits, require_decided, None)
-    ((name, value),) = answer.values.items()
+def _single(question: _Question, format_: Format, max_bits: int, require_decided: bool) -> Exact:
+    found = _settle(question, format_, max_bits, require_decided, None)
+    ((name, value),) = found.values.items()
     plain = float(value) if value.ndim == 0 else value
-    return Exact(plain, answer.balls[name], answer.undecided, answer.format.dtype, answer.bits)
+    return Exact(plain, found.balls[name], found.undecided, found.format.dtype, found.bits)
 
 
 def _settle(

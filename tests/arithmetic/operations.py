@@ -88,6 +88,7 @@ CASES: dict[Any, Case] = {
     arrays.expit_slope: Case(each(definitions.sigmoid_slope)),
     arrays.tanh_step: Case(each(lambda z: definitions.sigmoid(2 * z))),
     arrays.softplus: Case(each(definitions.softplus)),
+    arrays.log_expit: Case(each(lambda z: -definitions.softplus(-z))),
     arrays.erfc: Case(each(lambda z: 2 * definitions.distribution(-z * M.sqrt(2)))),
     arrays.log_softmax: Case(log_softmax),
     arrays.where_positive: Case(lambda z, a, b: np.where(z > 0, a, b), ((3, 5), (3, 5), (3, 5))),

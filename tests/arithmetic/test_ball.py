@@ -234,7 +234,7 @@ def test_thin_arguments_give_thin_results(operation: Any, bits: int) -> None:
 SMALL_RISE = M.mpf(2) ** -26
 """Arb keeps 30 bits of a radius, and rounds it up at each of at most four steps."""
 
-RISING = (np.exp, np.expm1, np.log, np.sqrt, np.tanh, arrays.expit, arrays.tanh_step, arrays.softplus)
+RISING = (np.exp, np.expm1, np.log, np.sqrt, np.tanh, arrays.expit, arrays.tanh_step, arrays.softplus, arrays.log_expit)
 
 
 @pytest.mark.parametrize("operation", [*RISING, arrays.erfc], ids=name)

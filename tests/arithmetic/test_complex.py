@@ -55,7 +55,16 @@ def test_the_step_is_the_derivative(operation: Any) -> None:
 @pytest.mark.parametrize("z", [-800.0, -40.0, -1e-8, -1e-300, 0.0, 1e-300, 1e-8, 40.0, 800.0, 1e300])
 @pytest.mark.parametrize(
     "operation",
-    [arrays.expit, arrays.expit_slope, arrays.tanh_step, arrays.softplus, arrays.sech_squared, np.tanh, arrays.erfc],
+    [
+        arrays.expit,
+        arrays.expit_slope,
+        arrays.tanh_step,
+        arrays.softplus,
+        arrays.log_expit,
+        arrays.sech_squared,
+        np.tanh,
+        arrays.erfc,
+    ],
     ids=name,
 )
 def test_smooth_functions_in_their_tails(operation: Any, z: float) -> None:
@@ -81,6 +90,7 @@ ANALYTIC: list[tuple[Any, Callable[[Any], Any]]] = [
     (arrays.expit_slope, lambda z: M.sech(z / 2) ** 2 / 4),
     (arrays.tanh_step, lambda z: (1 + M.tanh(z)) / 2),
     (arrays.softplus, lambda z: M.log(1 + M.exp(z))),
+    (arrays.log_expit, lambda z: -M.log(1 + M.exp(-z))),
 ]
 
 

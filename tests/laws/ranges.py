@@ -180,7 +180,7 @@ Range.rules = {
     arrays.join: _join,
     arrays.split: _split,
     **{f: _rising(f) for f in (np.exp, np.expm1, np.log, np.sqrt, np.tanh)},
-    **{f: _rising(f) for f in (arrays.expit, arrays.tanh_step, arrays.softplus)},
+    **{f: _rising(f) for f in (arrays.expit, arrays.tanh_step, arrays.softplus, arrays.log_expit)},
     **{f: _summit(f) for f in (arrays.sech_squared, arrays.expit_slope)},
     **{f: _sum(f) for f in (arrays.total, arrays.row_sums, arrays.column_sums)},
     **{f: _moves(f) for f in (arrays.transpose, arrays.reshape)},

@@ -1,0 +1,413 @@
+"""Tolerance: how far an honest implementation of a precision may be from the truth, for each element of this question.
+
+The program runs on arrays that carry the variance of the rounding error and, for networks that are not large, on arrays
+that carry its worst case. The bound of an element is the smaller of the two: so many standard deviations that all
+elements together exceed theirs with at most the failure probability that is asked for, or what no rounding can exceed.
+What an honest implementation does is in `refnn.arithmetic.precision`; how errors are followed in
+`refnn.arithmetic.spread` and `refnn.arithmetic.rounded`.
+
+Variances of errors that pass through a product are added as if the weights of the next layer had nothing to do with
+those of the last. Where they do (many layers of positive weights, say), errors reinforce each other. So the model is
+tried on a few samples: roundings are drawn, and if they go where the model does not expect them, many more are drawn on
+all samples, and the variance is what they show.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from refnn.arithmetic.precision import Precision, PrecisionLike, precision_named
+from refnn.arithmetic.rounded import RoundedArray
+from refnn.arithmetic.spread import Noise, SpreadArray
+from refnn.arrays import FloatArray
+from refnn.checks import instance, number, positive, shown
+from refnn.errors import NonFiniteError, SettingError
+from refnn.network import Evaluation, Network
+from refnn.oracle.questions import answer, batch, blocks, cotangents
+from refnn.rules import GradientDescent, Rule
+
+__all__ = ["MODEL", "Block", "Question", "Tolerance", "Tolerances", "asked", "derive", "tolerance"]
+
+MODEL = 1
+"""The number of the model by which bounds are derived; one is added whenever a bound may change."""
+
+FAILURE_PROBABILITY = 1e-9
+
+_SMALL = 1_000_000
+"""Samples times parameters, up to which the worst case is derived too. It is the smaller one where few roundings come
+together: in networks of a few units, and in the outputs of one layer. Beyond, it costs time and is hardly ever."""
+
+_TRIED = 8
+"""So many samples show whether errors reinforce each other on their way through the layers."""
+
+_FIRST_TRIALS, _MORE_TRIALS = 2, 32
+_EXPECTED = 1e-3
+"""A trial that the model expects less often than this refutes it; more trials are then drawn, which costs only time."""
+
+T = TypeVar("T")
+
+
+class Question(NamedTuple):
+    """What an implementation of some precision is asked: its numbers are those of its storage format."""
+
+    network: Network
+    w: FloatArray
+    x: FloatArray
+    labels: FloatArray
+    precision: Precision
+    rounded: dict[str, int]
+    """How many of the given numbers were not, by name."""
+
+
+class Block(NamedTuple):
+    """What the bounds say of a parameter's gradient, or of another field.
+
+    Attributes
+    ----------
+    name
+        ``"outputs"``, ``"loss"``, ``"input_gradient"``, or the name of a parameter.
+    elements
+        How many.
+    decided
+        How many of them are larger than their bound, or exactly zero; of the others, nothing is known to the sign.
+    says_something
+        Whether zeros in place of the block would be noticed; or zero is exactly right everywhere.
+    relative
+        The median of bound over size.
+    """
+
+    name: str
+    elements: int
+    decided: int
+    says_something: bool
+    relative: float
+
+
+class Tolerances(NamedTuple):
+    """Tolerances for a test that must keep such: abs(actual − expected) ≤ atol + rtol·abs(expected).
+
+    Attributes
+    ----------
+    rtol, atol
+        The smallest that cover every bound: of all pairs that do, the one that allows the least on average.
+    zeros
+        The share of the elements for which zeros would pass. What it is where each has a bound of its own, say the
+        blocks.
+    """
+
+    rtol: float
+    atol: float
+    zeros: float
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Tolerance:
+    """Bounds on how far an honest implementation may be from the truth.
+
+    Attributes
+    ----------
+    outputs : (N, outputs)
+    loss : float
+    gradient : (P,)
+    input_gradient : (N, inputs)
+        For each element, the bound; infinite where nothing can be said, as where the format may overflow.
+    precision
+        The implementation that is meant.
+    failure_probability
+        With which an honest one exceeds any of the bounds, under the model.
+    values
+        The four fields as float64 computes them.
+    deviations
+        The standard deviation of the error of an honest implementation, under the model.
+    independent
+        Whether the trials agreed with taking errors as independent; if not, the variance is what trials show.
+    question
+        The network and the batch, with numbers rounded to the storage format.
+    """
+
+    outputs: FloatArray
+    loss: float
+    gradient: FloatArray
+    input_gradient: FloatArray
+    precision: Precision
+    failure_probability: float
+    values: Evaluation[FloatArray, FloatArray] = field(repr=False)
+    deviations: Evaluation[FloatArray, FloatArray] = field(repr=False)
+    independent: bool
+    question: Question = field(repr=False)
+
+    @property
+    def bounds(self) -> Evaluation[FloatArray, FloatArray]:
+        """The four fields as one record."""
+        return Evaluation(self.outputs, np.asarray(self.loss), self.gradient, self.input_gradient)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """What the bounds say of each field, and of the gradient of each parameter."""
+        network = self.question.network
+        bounds, values = blocks(network, self.bounds), blocks(network, self.values)
+        return tuple(block(name, bound, values[name]) for name, bound in bounds.items() if bound.size)
+
+    @property
+    def decided(self) -> float:
+        """The share of elements of the gradient that are larger than their bound, or exactly zero."""
+        return float(np.mean(is_decided(self.gradient, self.values.gradient))) if self.gradient.size else 1.0
+
+    def __str__(self) -> str:
+        """A table of the blocks."""
+        lines = [
+            f"bounds for {self.precision}, exceeded with probability {self.failure_probability:g} at most",
+            f"{'':16}{'elements':>9}{'decided':>9}{'bound/size':>12}",
+        ]
+        for b in self.blocks:
+            said = "" if b.says_something else "  zeros would pass"
+            lines.append(f"{b.name:16}{b.elements:9}{b.decided / b.elements:9.1%}{b.relative:12.1e}{said}")
+        if not self.independent:
+            lines.append("errors reinforce each other here: variances are those of trials")
+        return "\n".join(lines)
+
+    def parameters(self, *, learning_rate: float, rule: Rule[Any] | None = None) -> FloatArray:
+        """Bounds for the parameters after one step, w − η∇L(w).
+
+        Parameters
+        ----------
+        learning_rate
+            η.
+        rule
+            The update rule; `GradientDescent()` if none is given. The step is its first.
+
+        Returns
+        -------
+        (P,)
+
+        Raises
+        ------
+        SettingError
+            If the learning rate is not positive, or the rule is none.
+        """
+        positive("learning_rate", learning_rate)
+        update = GradientDescent() if rule is None else rule
+        instance("rule", update, ("initial_state", "step"), "Pass refnn.GradientDescent()")
+        w = RoundedArray.exact(self.question.w, self.precision)
+        gradient = RoundedArray(self.values.gradient, self.gradient, self.precision)
+        return update.step(update.initial_state(w), w, gradient, learning_rate)[1].error
+
+    def as_tolerances(self, name: str = "gradient") -> Tolerances:
+        """The smallest relative and absolute tolerance that cover every bound of a field.
+
+        Parameters
+        ----------
+        name
+            ``"outputs"``, ``"loss"``, ``"gradient"``, ``"input_gradient"``, or the name of a parameter.
+
+        Raises
+        ------
+        SettingError
+            If there is no such field, or one of its bounds is infinite.
+
+        Notes
+        -----
+        The pairs that cover all bounds b of sizes s, b ≤ atol + rtol·s, are those of lines above all points (s, b); the
+        one that allows the least on average is the side of the upper convex hull above the mean size.
+        """
+        network = self.question.network
+        bounds = {**blocks(network, self.bounds), "gradient": self.gradient}
+        values = {**blocks(network, self.values), "gradient": self.values.gradient}
+        if name not in bounds or not bounds[name].size:
+            raise SettingError(f"name is {shown(name)}", "there are no such bounds", f"Pass one of {', '.join(bounds)}")
+        bound, size = bounds[name].ravel(), np.abs(values[name]).ravel()
+        if not np.isfinite(bound).all():
+            raise SettingError(
+                f"{np.count_nonzero(np.isinf(bound))} bounds of {name} are infinite",
+                "no finite tolerance covers them",
+                "Ask about a wider format or smaller numbers",
+            )
+        rtol, atol = _line_above(size, bound)
+        return Tolerances(rtol, atol, float(np.mean(size * (1 - rtol) <= atol)))
+
+
+def tolerance(
+    network: Network,
+    w: ArrayLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    precision: PrecisionLike,
+    failure_probability: float = FAILURE_PROBABILITY,
+) -> Tolerance:
+    """How far an honest implementation may be from the truth, for each output, the loss and each gradient.
+
+    Parameters
+    ----------
+    network, w, x, y
+        As for `refnn.Network.loss`. An implementation begins with these numbers rounded to its storage format, and so
+        do the bounds, and the truth that they speak about.
+    precision
+        ``"float64"``, ``"float32"``, ``"bfloat16"``, ``"float16"``, a dtype of these, or a `refnn.Precision`.
+    failure_probability
+        With which an honest implementation may exceed any one of all these bounds, under the model.
+
+    Returns
+    -------
+    Tolerance
+
+    Raises
+    ------
+    ShapeError, DTypeError, NonFiniteError, TargetError
+        If an argument does not fit, or leaves the range of the storage format.
+    SettingError
+        If the precision is not modelled, or the probability is none.
+    DivergenceError
+        If a number of the computation leaves the range of float64.
+
+    Examples
+    --------
+    >>> import refnn
+    >>> network = refnn.Network(refnn.Dense(2, 3), refnn.Tanh(), refnn.Dense(3, 1), loss=refnn.SquaredError())
+    >>> w = network.initial_parameters(rng=0)
+    >>> budget = refnn.tolerance(network, w, [[1.0, 2.0]], [[0.5]], precision="float32")
+    >>> bool((budget.gradient < 1e-5 * abs(budget.values.gradient)).all())
+    True
+    """
+    question = asked(network, w, x, y, precision_named(precision))
+    return derive(question, checked_probability(failure_probability))
+
+
+def checked_probability(failure_probability: float) -> float:
+    """A probability, neither 0 nor 1."""
+    if not 0 < number("failure_probability", failure_probability) < 1:
+        raise SettingError(
+            f"failure_probability is {shown(failure_probability)}",
+            "it is a probability, and 0 would allow any error",
+            "Pass a number between 0 and 1",
+        )
+    return float(failure_probability)
+
+
+def asked(network: Network, w: ArrayLike, x: ArrayLike, y: ArrayLike, precision: Precision) -> Question:
+    """The question that an implementation of this precision is asked: all numbers rounded to its storage format."""
+    checked = dict(zip(("w", "x", "y"), batch(network, w, x, y), strict=True))
+    stored = {name: precision.format.nearest(array.astype(np.float64)) for name, array in checked.items()}
+    for name, array in stored.items():
+        if not np.isfinite(array).all():
+            place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise NonFiniteError(
+                f"{name}[{', '.join(map(str, place))}] is {checked[name][place]}",
+                f"the largest number of {precision.storage} is {precision.format.largest:g}",
+                "Scale the data, or ask about a wider format",
+            )
+    changed = {name: int(np.count_nonzero(array != checked[name])) for name, array in stored.items()}
+    return Question(network, stored["w"], stored["x"], stored["y"], precision, changed)
+
+
+def derive(question: Question, failure_probability: float) -> Tolerance:
+    """The bounds."""
+    network, w, x, labels, precision, _ = question
+    elements = network.size + x.size + labels.size + 1
+    log_odds = math.log(4 * elements / failure_probability)  # each bound is of roundings and of kinks
+    independent = not any(map(_refuted, _tried_on_few(question, log_odds)))
+    spread = _spread(question, log_odds, 0 if independent else _MORE_TRIALS)
+    if not independent:
+        spread = Evaluation(*map(_as_tried, spread))
+    bounds = Evaluation(*(part.bound for part in spread))
+    if len(x) * network.size <= _SMALL:
+        worst = answer(network, RoundedArray.exact(w, precision), RoundedArray.exact(x, precision), labels)
+        bounds = Evaluation(*(np.fmin(bound, part.error) for bound, part in zip(bounds, worst, strict=True)))
+    values = Evaluation(*(part.value for part in spread))
+    return Tolerance(
+        bounds.outputs,
+        float(bounds.loss),
+        bounds.gradient,
+        bounds.input_gradient,
+        precision,
+        failure_probability,
+        values,
+        Evaluation(*(part.standard_deviation for part in spread)),
+        independent,
+        question,
+    )
+
+
+def _spread(question: Question, log_odds: float, trials: int) -> Evaluation[SpreadArray, SpreadArray]:
+    network, w, x, labels, precision, _ = question
+    begun = SpreadArray(w, precision, log_odds, trials=(w,) * trials)
+    return answer(network, begun, SpreadArray(x, precision, log_odds), labels)
+
+
+def _tried_on_few(question: Question, log_odds: float) -> list[SpreadArray]:
+    """What a few samples lead to, in trials."""
+    network, w, x, labels, precision, _ = question
+    few = np.linspace(0, len(x) - 1, min(len(x), _TRIED)).astype(int)
+    begun = SpreadArray(w, precision, log_odds, trials=(w,) * _FIRST_TRIALS)
+    return cotangents(network, begun, SpreadArray(x[few], precision, log_odds), labels[few])
+
+
+def _refuted(part: SpreadArray) -> bool:
+    """Whether a trial goes where the model does not expect it: its largest deviation, or the mean square of all."""
+    if part.noise is None:
+        return False
+    variance = part.noise.itself
+    scale = np.divide(
+        part.magnified**-2, variance, where=(variance > 0) & np.isfinite(variance), out=np.zeros(part.shape)
+    )
+    squares = [(trial - part.value) ** 2 * scale for trial in part.trials]
+    draws = len(squares) * np.count_nonzero(scale)
+    if draws == 0:
+        return False
+    largest, mean = max(float(np.max(s)) for s in squares), sum(float(np.sum(s)) for s in squares) / draws
+    return bool(largest > 2 * math.log(2 * draws / _EXPECTED) or mean > 2 + 6 * math.sqrt(2 / draws))
+
+
+def _as_tried(part: SpreadArray) -> SpreadArray:
+    """With the variance that many trials show, where that is clearly more than the model's."""
+    if part.noise is None:
+        return part
+    squares = sum((trial - part.value) ** 2 for trial in part.trials)
+    seen = squares / (len(part.trials) * part.magnified**2)
+    variance = np.where(seen > 2 * part.noise.itself, 2 * seen, part.noise.itself)
+    return SpreadArray(part.value, part.precision, part.log_odds, Noise(variance), part.flips, part.moved)
+
+
+# ----------------------------------------------------------------------------------------------------- what bounds say
+
+
+def is_decided(bound: FloatArray, value: FloatArray) -> NDArray[np.bool_]:
+    """Which elements are larger than their bound, or exactly zero."""
+    return np.asarray((np.abs(value) > bound) | (value == 0))
+
+
+def block(name: str, bound: FloatArray, value: FloatArray) -> Block:
+    """What the bounds of a block say."""
+    decided = is_decided(bound, value)
+    says_something = bool((np.abs(value) > bound).any() or not value.any())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = float(np.median(np.where(value == 0, 0, bound / np.abs(value))))
+    return Block(name, bound.size, int(np.count_nonzero(decided)), says_something, relative)
+
+
+def _line_above(size: FloatArray, bound: FloatArray) -> tuple[float, float]:
+    """The slope and the height at 0, neither below 0, of the line above all points that is lowest at the mean size."""
+    middle = float(size.mean())
+    hull: list[tuple[float, float]] = []
+    for s, b in sorted(zip(size.tolist(), bound.tolist(), strict=True)):
+        while len(hull) > 1 and _turns_left(hull[-2], hull[-1], (s, b)):
+            hull.pop()
+        hull.append((s, b))
+    right = next(k for k, (s, _) in enumerate(hull) if s >= middle or k == len(hull) - 1)
+    (s0, b0), (s1, b1) = hull[max(right - 1, 0)], hull[right]
+    slope = max((b1 - b0) / (s1 - s0), 0.0) if s1 > s0 else 0.0
+    height = float(np.max(bound - slope * size))
+    if height < 0:
+        height, slope = 0.0, float(np.max(bound / size))
+    rtol, atol = (math.nextafter(v * (1 + 2.0**-40), math.inf) if v else 0.0 for v in (slope, height))
+    return rtol, atol
+
+
+def _turns_left(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
+    return (b[0] - a[0]) * (c[1] - a[1]) >= (b[1] - a[1]) * (c[0] - a[0])
