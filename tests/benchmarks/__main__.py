@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
+from tests.benchmarks.alarms import alarms
 from tests.benchmarks.certificates import certificate
 from tests.benchmarks.gradcheck import gradcheck
 from tests.benchmarks.speed import arithmetics, gradients, imports
@@ -26,6 +27,7 @@ PARTS: dict[str, Callable[[], Iterator[Line]]] = {
     "certificate": certificate,
     "tightness": tightness,
     "gradcheck": gradcheck,
+    "alarms": alarms,
 }
 
 

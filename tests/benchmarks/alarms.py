@@ -1,0 +1,182 @@
+"""Derived bounds over many implementations: no false alarm, not by being vague, and beside the constants of others.
+
+Every case of `tests.peers.cases` is put to every implementation of `tests.peers.implementations`, in every format, and
+each element of the gradient is held against the truth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from refnn import Dense, GradientDescent, Precision, tolerance
+from refnn.arithmetic.precision import precision_named
+from refnn.arrays import FloatArray
+from refnn.network import Evaluation
+from refnn.oracle.comparison import Expectation, expect
+from tests.benchmarks.table import Line, Row, with_progress
+from tests.peers.cases import CASES, Case
+from tests.peers.implementations import FORMATS, PEERS, Format, Peer
+
+PEERS_AT_LEAST = 6
+
+CONSTANTS: dict[str, dict[Format, tuple[float, float]]] = {
+    "torch assert_close": {
+        "float64": (1e-7, 1e-7),
+        "float32": (1.3e-6, 1e-5),
+        "bfloat16": (1.6e-2, 1e-5),
+        "float16": (1e-3, 1e-5),
+    },
+    "JAX, values": {
+        "float64": (1e-15, 1e-15),
+        "float32": (1e-6, 1e-6),
+        "bfloat16": (1e-2, 1e-2),
+        "float16": (1e-3, 1e-3),
+    },
+    "JAX, gradients": {
+        "float64": (1e-5, 1e-5),
+        "float32": (2e-3, 2e-3),
+        "bfloat16": (1e-1, 1e-1),
+        "float16": (1e-2, 1e-2),
+    },
+    "ONNX": dict.fromkeys(FORMATS, (1e-3, 1e-7)),
+}
+"""What others allow, relative and absolute: torch.testing.assert_close, jax._src.public_test_util, the backend tests of
+ONNX."""
+
+
+@dataclass
+class Tally:
+    """What was found in one format, over cases and implementations."""
+
+    elements: int = 0
+    false: int = 0
+    largest: float = 0.0
+    decided: int = 0
+    blocks: int = 0
+    decided_blocks: int = 0
+    sizes: list[FloatArray] = field(default_factory=list)
+    squares: float = 0.0
+    measured: int = 0
+    alarms: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CONSTANTS, 0))
+    passes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CONSTANTS, 0))
+    zeros: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CONSTANTS, 0))
+
+    def add(self, truth: Expectation, actual: FloatArray, dtype: Format) -> None:
+        """Count an implementation's gradient."""
+        budget = truth.budget
+        network = budget.question.network
+        names = list(network.names())
+        expected, bound = (np.concatenate([part[n].ravel() for n in names]) for part in (truth.values, truth.bounds))
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            error = np.abs(actual - expected)
+            ratio = np.where((error == 0) | (bound == np.inf), 0, error / bound)
+            off = np.where(budget.deviations.gradient > 0, error / budget.deviations.gradient, 0)
+        ratio[np.isnan(ratio)] = np.inf
+        size = np.abs(expected)
+        self.elements += actual.size
+        self.false += int(np.count_nonzero(ratio > 1))
+        self.largest = max(self.largest, float(ratio.max(initial=0)))
+        self.decided += int(np.count_nonzero((size > bound) | (size == 0)))
+        known = np.isfinite(off)
+        self.squares, self.measured = self.squares + float(np.sum(off[known] ** 2)), self.measured + int(known.sum())
+        with np.errstate(invalid="ignore", divide="ignore"):
+            self.sizes.append((bound / size)[size > 0][:: max(1, actual.size // 1000)])
+        for name in names:
+            part, allowed = np.abs(truth.values[name]), truth.bounds[name]
+            self.blocks += 1
+            self.decided_blocks += bool((part > allowed).any() or not part.any())
+        for name, pairs in CONSTANTS.items():
+            rtol, atol = pairs[dtype]
+            limit = atol + rtol * size
+            self.alarms[name] += int(np.count_nonzero(~(error <= limit)))
+            self.passes[name] += int(np.count_nonzero(2 * bound <= limit))
+            self.zeros[name] += int(np.count_nonzero((size <= limit) & (size > bound)))
+
+
+def question(case: Case, dtype: Format, precision: Precision) -> Expectation:
+    """The truth and the bounds of a case. In narrow formats, float64 with its own bound is truth enough."""
+    budget = tolerance(case.network, *case.question(dtype), precision=precision)
+    return expect(budget, rule=GradientDescent(), learning_rate=None, exact=dtype == "float64")
+
+
+def precision_of(peer: Peer, dtype: Format) -> Precision:
+    """The shorthand; but JAX sums 16-bit numbers in their own format, and this is spelt out."""
+    shorthand = precision_named(dtype)
+    return replace(shorthand, sums=dtype) if peer.package == "jax" and shorthand.format.digits < 24 else shorthand
+
+
+def depth(case: Case) -> int:
+    return sum(isinstance(layer, Dense) for layer in case.network.layers)
+
+
+def alarms() -> Iterator[Line]:
+    """Every case, every implementation, every format."""
+    present = [peer for peer in PEERS if peer.missing is None]
+    for peer in PEERS:
+        if peer.missing is not None:
+            yield f"absent: {peer.name}, {peer.missing}"
+    packages = {peer.package for peer in present}
+    yield Row("libraries and orders of summation that are present", len(present), PEERS_AT_LEAST, goal_is="at least")
+    yield f"libraries: {', '.join(sorted(packages))}"
+    tallies: dict[Format, Tally] = {dtype: Tally() for dtype in FORMATS}
+    by_depth: dict[tuple[Format, int], Tally] = defaultdict(Tally)
+    by_peer: dict[str, Tally] = defaultdict(Tally)
+    dependent = questions = 0
+    for case in with_progress("alarms", CASES):
+        for dtype in case.formats:
+            asked = [peer for peer in present if dtype in case.formats_of(peer)]
+            if not asked:
+                continue
+            for precision in {precision_of(peer, dtype) for peer in asked}:
+                truth = question(case, dtype, precision)
+                questions, dependent = questions + 1, dependent + (not truth.budget.independent)
+                for peer in asked:
+                    if precision_of(peer, dtype) == precision:
+                        counted = tallies[dtype], by_depth[dtype, depth(case)], by_peer[peer.name]
+                        yield from found(case, peer, dtype, truth, counted)
+    yield from summary(tallies, by_depth, by_peer)
+    yield f"questions: {questions}; errors reinforced each other, so that trials gave the variance, in {dependent}"
+
+
+def found(case: Case, peer: Peer, dtype: Format, truth: Expectation, tallies: tuple[Tally, ...]) -> Iterator[Line]:
+    """Count what one implementation says to one case; name what is out of its bounds."""
+    answer = peer.answer(case.network, *case.question(dtype), dtype)
+    for tally in tallies:
+        tally.add(truth, answer["gradient"], dtype)
+    for part in truth.judge({name: np.asarray(answer[name]) for name in Evaluation._fields if name in answer}).parts:
+        if part.verdict == "disagrees":
+            yield f"{peer.name}, {dtype}, {case.name}: {part.name} by {part.ratio:.3g} bounds"
+
+
+def summary(
+    tallies: dict[Format, Tally], by_depth: dict[tuple[Format, int], Tally], by_peer: dict[str, Tally]
+) -> Iterator[Line]:
+    """The figures."""
+    yield Row("elements of gradients", sum(t.elements for t in tallies.values()), 1e7, goal_is="at least")
+    for dtype, tally in tallies.items():
+        share = 0.8 if dtype == "bfloat16" else 0.95 if dtype != "float16" else None
+        yield Row(f"{dtype}: false alarms among {tally.elements}", tally.false, 0)
+        yield Row(f"{dtype}: largest error/bound", tally.largest, 1)
+        yield Row(f"{dtype}: share of elements decided", tally.decided / tally.elements, share, goal_is="at least")
+        yield Row(f"{dtype}: share of blocks decided", tally.decided_blocks / tally.blocks, 0.95, goal_is="at least")
+        for name in CONSTANTS:
+            what = f"{dtype}, {name}"
+            yield Row(f"{what}: false alarms, share of elements", tally.alarms[name] / tally.elements)
+            yield Row(f"{what}: pass twice the bound, share of elements", tally.passes[name] / tally.elements)
+            yield Row(f"{what}: zero passes where the bound sees it, share", tally.zeros[name] / tally.elements)
+    for (dtype, layers), tally in sorted(by_depth.items()):
+        rms = math.sqrt(tally.squares / max(1, tally.measured))
+        relative = float(np.median(np.concatenate(tally.sizes))) if any(s.size for s in tally.sizes) else math.nan
+        share = tally.decided / tally.elements
+        yield (
+            f"{dtype:9} {layers:2} layers: {tally.elements:9} elements, decided {share:6.1%}, "
+            f"bound/|g| {relative:.1e}, error/sd rms {rms:.2f}, largest error/bound {tally.largest:.2f}"
+        )
+    for name, tally in sorted(by_peer.items()):
+        largest = f"largest error/bound {tally.largest:.2f}"
+        yield f"{name:28} {tally.elements:9} elements, {tally.false} false alarms, {largest}"
