@@ -3,7 +3,8 @@
 It begins with the given numbers, rounded to its storage format. It rounds each elementary operation once, to nearest.
 It adds the terms of a sum in any order that has nothing to do with their values, in its accumulation format, and stores
 the sum. It computes functions to within some units in the last place. And it uses no formula that cancels
-catastrophically, such as log(softmax(z)), but for those of `Precision.keeps_tails`.
+catastrophically, such as log(1 − σ(z)), or underflows on the way, such as log(softmax(z)), but for those of
+`Precision.keeps_tails`.
 
 From this alone `refnn.tolerance` derives how far it may be from the truth. What does more, or better, is within too.
 """
@@ -78,7 +79,7 @@ class BinaryFormat:
         rounded: FloatArray = (((bits + below + odd) >> dropped) << dropped).view(np.float64)
         small = np.abs(values) < self.smallest_normal
         if small.any():  # there the places are fixed
-            rounded = np.where(small, np.rint(values / self.smallest) * self.smallest, rounded)
+            rounded = np.where(small, np.rint(np.where(small, values, 0) / self.smallest) * self.smallest, rounded)
         return np.where(np.abs(rounded) > self.largest, np.copysign(np.inf, values), rounded)
 
 
@@ -96,7 +97,7 @@ FORMATS = {
 
 def _name(given: object) -> str:
     """The name of a format, from a string or a dtype: ``"bfloat16"`` from ``torch.bfloat16``, say."""
-    if isinstance(given, type) and issubclass(given, np.generic):
+    if isinstance(given, type):
         return given.__name__
     return str(given).rpartition(".")[2].lower()
 
@@ -188,6 +189,11 @@ class Precision:
             sums = "" if self.accumulate == self.storage == "float64" else f", sums in {self.accumulate}"
         tails = ", tails kept" if self.keeps_tails else ""
         return f"{self.storage}{sums}, functions within {self.function_ulps:g} ulps{tails}"
+
+    def flushed(self, values: FloatArray) -> FloatArray:
+        """What an implementation loses if it takes numbers below the smallest normal one for zero."""
+        small = np.abs(values) < self.format.smallest_normal
+        return np.where(small, np.abs(values), 0.0) if self.flushes else np.zeros(np.shape(values))
 
     @property
     def format(self) -> BinaryFormat:

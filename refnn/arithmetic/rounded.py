@@ -31,10 +31,10 @@ from refnn import arrays
 from refnn.arithmetic.precision import Precision
 from refnn.arrays import Arithmetic, FloatArray, Root, Rules
 
-__all__ = ["FUNCTIONS", "FUNCTION_ULPS", "RoundedArray", "held", "parts", "steepest"]
+__all__ = ["COMPOSED", "FUNCTIONS", "FUNCTION_ULPS", "RoundedArray", "held", "parts", "steepest"]
 
 FUNCTION_ULPS = 4
-_COMPOSED = {
+COMPOSED = {
     arrays.expit: 3, arrays.tanh_step: 3, arrays.expit_slope: 4, arrays.sech_squared: 11, arrays.softplus: 9,
     arrays.log_expit: 9,
 }  # fmt: skip
@@ -78,7 +78,7 @@ class RoundedArray(Arithmetic):
     @classmethod
     def exact(cls, value: FloatArray, precision: Precision | None = None) -> RoundedArray:
         """Floats that are meant exactly."""
-        return cls(value, np.zeros(value.shape), precision)
+        return cls(value, np.zeros(value.shape) if precision is None else precision.flushed(value), precision)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -99,8 +99,10 @@ class RoundedArray(Arithmetic):
         """A constant; exact if it is an integer or an array of this dtype, else rounded."""
         array = arrays.constant(self.value, value)
         if self.precision is not None:
-            off = np.where(held(array, value, self.precision), 0.0, self.unit * np.abs(array))
-            return RoundedArray(array, off, self.precision)
+            size, storage = np.abs(array), self.precision.format
+            off = np.where(held(array, value, self.precision), 0.0, self.unit * size + storage.smallest)
+            off = np.maximum(off, self.precision.flushed(array))
+            return RoundedArray(array, np.where(size > storage.largest, np.inf, off), self.precision)
         if isinstance(value, (int, np.ndarray)) and np.array_equal(array, np.asarray(value)):
             return RoundedArray.exact(array)
         roundings = 2 if isinstance(value, Root) else 1  # the power of π is a rounded one
@@ -121,10 +123,10 @@ class _Habits(NamedTuple):
     ----------
     unit, products, sums
         The unit roundoff of what is stored, of what is added up in products of matrices, and in other sums.
-    lost
-        What is lost below the normal range.
+    lost, flushed
+        What is lost below the normal range in products, and in sums.
     largest
-        The largest number, if a larger one is infinite there and not here.
+        The largest number that a sum may hold on the way; infinite, if a larger one is infinite here too.
     functions
         The roundings, of u each, that a function amounts to.
     """
@@ -133,6 +135,7 @@ class _Habits(NamedTuple):
     products: float
     sums: float
     lost: float
+    flushed: float
     largest: float
     functions: float
 
@@ -144,14 +147,15 @@ def _habits(z: RoundedArray) -> _Habits:
 @lru_cache(maxsize=8)
 def _own_habits(dtype: np.dtype[Any]) -> _Habits:
     unit = float(np.finfo(dtype).eps) / 2
-    return _Habits(unit, unit, unit, float(np.finfo(dtype).smallest_subnormal), np.inf, 2 * FUNCTION_ULPS)
+    return _Habits(unit, unit, unit, float(np.finfo(dtype).smallest_subnormal), 0, np.inf, 2 * FUNCTION_ULPS)
 
 
 @lru_cache(maxsize=64)
 def _foreign_habits(precision: Precision) -> _Habits:
     storage, products, sums = precision.format, precision.accumulated.unit, precision.summed.unit
-    lost = storage.smallest_normal if precision.flushes else storage.smallest
-    return _Habits(storage.unit, products, sums, lost, storage.largest, 2 * precision.function_ulps)
+    flushed = storage.smallest_normal if precision.flushes else 0
+    lost, most = max(storage.smallest, flushed), min(precision.accumulated.largest, precision.summed.largest)
+    return _Habits(storage.unit, products, sums, lost, flushed, most, 2 * precision.function_ulps)
 
 
 # Each bound below is a function of the result on the values and of the operation's arguments.
@@ -162,10 +166,13 @@ def _rule(operation: Any, bound: Bound) -> Callable[..., RoundedArray]:
     """The operation on the values, with a bound; what is no number (∞ − ∞, 0·∞) bounds nothing."""
 
     def rule(*arguments: Any) -> RoundedArray:
+        precision = arguments[0].precision
         value = np.asarray(operation(*(a.value if isinstance(a, RoundedArray) else a for a in arguments)))
         with np.errstate(all="ignore"):  # a bound may be infinite, where the value may not
             error = np.asarray(_WIDEN * bound(value, *arguments))
-        return RoundedArray(value, np.where(np.isnan(error), np.inf, error), arguments[0].precision)
+            if precision is not None:
+                error = np.where(np.abs(value) + error > precision.format.largest, np.inf, error)
+        return RoundedArray(value, np.where(np.isnan(error), np.inf, error), precision)
 
     return rule
 
@@ -185,16 +192,15 @@ def _gamma(roundings: float, unit: float) -> float:
 
 
 def _rounded(value: FloatArray, passed: FloatArray, z: RoundedArray) -> FloatArray:
-    """What is passed on, and one rounding of a result that is as large as that allows; too large, it says nothing."""
-    habits = _habits(z)
-    size = _magnitude(value) + passed
-    error: FloatArray = passed + _gamma(1, habits.unit) * size
-    return error if habits.largest == np.inf else np.where(size > habits.largest, np.inf, error)
+    """What is passed on, and one rounding of a result that is as large as that allows."""
+    error: FloatArray = passed + _gamma(1, _habits(z).unit) * (_magnitude(value) + passed)
+    return error
 
 
 def _add(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
-    """One rounding; unlike a product, a sum or difference cannot underflow (Higham, problem 2.19)."""
-    return _rounded(value, a.error + b.error, a)
+    """One rounding; unlike a product, a sum cannot underflow (Higham, problem 2.19), but it may be flushed."""
+    passed = a.error + b.error
+    return np.asarray(_rounded(value, passed, a) + _habits(a).flushed * ((value != 0) | (passed > 0)))
 
 
 def _multiply(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
@@ -211,7 +217,7 @@ def _divide(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
 def _stored(value: FloatArray, summed: FloatArray, unit: float, z: RoundedArray) -> FloatArray:
     """The error of a sum, after it is stored; that is one more rounding, unless it was formed in the storage format."""
     habits = _habits(z)
-    return summed if habits.unit == unit else _rounded(value, summed, z) + habits.lost
+    return summed if habits.unit == unit else _rounded(value, summed, z) + habits.lost * (summed > 0)
 
 
 def _matmul(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
@@ -221,15 +227,21 @@ def _matmul(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
     bound = (grown * a.error + gamma * size_a) @ size_b
     if b.error.any():
         bound = bound + grown * ((size_a + a.error) @ b.error)
-    return _stored(value, bound + terms * habits.lost, habits.products, a)
+    some = np.logical_and.outer(a.value.any(axis=1), b.value.any(axis=0))  # a sum of zeros is exact
+    bound = np.where(some | (bound > 0), bound + terms * habits.lost, 0)
+    if habits.largest < np.inf:
+        bound = np.where(size_a @ size_b + bound > habits.largest, np.inf, bound)
+    return _stored(value, bound, habits.products, a)
 
 
 def _sum(operation: Any) -> Bound:
     def bound(value: FloatArray, z: RoundedArray) -> FloatArray:
         terms = max(1, z.value.size // max(1, value.size))
         size = _magnitude(z.value) if z.precision is None else _magnitude(z.value) + z.error
-        sums = _habits(z).sums
-        return _stored(value, operation(z.error) + _gamma(terms - 1, sums) * operation(size), sums, z)
+        habits, sizes = _habits(z), operation(size)
+        summed = operation(z.error) + _gamma(terms - 1, habits.sums) * sizes
+        summed = summed + (terms - 1) * habits.flushed * (sizes > 0)
+        return _stored(value, np.where(sizes + summed > habits.largest, np.inf, summed), habits.sums, z)
 
     return bound
 
@@ -271,16 +283,13 @@ _PARTS: dict[Any, Callable[[FloatArray, FloatArray, float], tuple[FloatArray, ..
 }
 
 
-def parts(operation: Any, value: FloatArray, z: FloatArray, function: float, keeps_tails: bool) -> tuple[Any, ...]:
-    """The errors of an honest way to compute a function, in units of u, for a function that is off by so many.
+def parts(operation: Any, value: FloatArray, z: FloatArray, function: float) -> tuple[FloatArray, ...]:
+    """The errors of the usual way to compute a function, in units of u, from functions that are off by so many.
 
     They are those of 1/(1 + exp(−z)); log1p(exp(z)), for log σ also with z added before and after; 1 − t² with
     t = tanh z, where an error of t counts 2t-fold; p(1 − p) with p = σ(z), where an error of p counts (1 − 2p)-fold;
-    1 − erf(z); ½(1 + tanh z). If tails are kept, each way is off by so much of the result, and by the roundings of what
-    it is composed of.
+    1 − erf(z); ½(1 + tanh z). Ways that keep the tails are off by so much of the result, and by `COMPOSED`.
     """
-    if keeps_tails:
-        return ((function + _COMPOSED.get(operation, 0)) * value,)
     return _PARTS[operation](value, z, function) if operation in _PARTS else (function * value,)
 
 
@@ -290,10 +299,12 @@ def _function(operation: Any) -> Bound:
         reach = _WIDEN * z.error + 2.0**-52 * np.abs(middle)  # the ends of the range are rounded too
         passed: FloatArray = np.where(z.error > 0, steepest(operation, middle, reach) * z.error, 0)
         if z.precision is None:
-            roundings = habits.functions + _COMPOSED.get(operation, 0)
+            roundings = habits.functions + COMPOSED.get(operation, 0)
             return passed + _gamma(roundings, habits.unit) * _magnitude(value) + roundings * habits.lost
-        own = parts(operation, value, middle, habits.functions, z.precision.keeps_tails)
-        size = sum(np.abs(part) for part in own) + habits.functions * passed
+        size = np.abs(habits.functions + COMPOSED.get(operation, 0)) * _magnitude(value)
+        if not z.precision.keeps_tails:
+            size = np.maximum(size, sum(map(np.abs, parts(operation, value, middle, habits.functions))))
+        size = size + habits.functions * passed
         error: FloatArray = passed + _gamma(1, 2 * habits.unit) * size + habits.functions * habits.lost
         return error
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, TypeAlias, final
 
@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from refnn import arrays
 from refnn.arithmetic.precision import BinaryFormat, Precision
-from refnn.arithmetic.rounded import FUNCTIONS, held, parts, steepest
+from refnn.arithmetic.rounded import COMPOSED, FUNCTIONS, held, parts, steepest
 from refnn.arrays import Arithmetic, FloatArray, Rules
 
 __all__ = ["Flips", "Noise", "SpreadArray"]
@@ -113,14 +113,14 @@ class Flips(NamedTuple):
     ----------
     variance
         The sum of probability times jump².
-    squares
-        The sum of jump², which is at least the square of the largest.
+    fourths
+        The sum of jump⁴, which is at least that of the largest, and not much more where a few are possible.
     total
         The sum of |jump|, which they cannot exceed.
     """
 
     variance: FloatArray
-    squares: FloatArray
+    fourths: FloatArray
     total: FloatArray
 
 
@@ -145,6 +145,8 @@ class SpreadArray(Arithmetic):
         The value if all constants that the storage format does not hold are a little larger; None if there are none.
     trials
         What implementations might compute whose roundings were drawn; none, unless they are begun with.
+    ceiling
+        What no value exceeds, whatever the errors are, if that is known: 0 for logarithms of probabilities.
 
     Examples
     --------
@@ -164,7 +166,17 @@ class SpreadArray(Arithmetic):
     flips: Flips | None = None
     moved: FloatArray | None = None
     trials: tuple[FloatArray, ...] = ()
+    ceiling: float = math.inf
     rules: ClassVar[Rules] = {}
+
+    @classmethod
+    def exact(
+        cls, value: FloatArray, precision: Precision, log_odds: float, trials: tuple[FloatArray, ...] = ()
+    ) -> SpreadArray:
+        """Floats that are meant exactly, and that the storage format holds: too large ones have an infinite error."""
+        error = np.where(np.abs(value) > precision.format.largest, np.inf, precision.flushed(value))
+        noise = Noise(error * error) if error.any() else None
+        return cls(value, precision, log_odds, noise, trials=trials)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -173,15 +185,17 @@ class SpreadArray(Arithmetic):
 
     @property
     def standard_deviation(self) -> FloatArray:
-        """The root of the variance, without that of constants and kinks."""
-        return np.zeros(self.shape) if self.noise is None else np.sqrt(self.noise.itself)
+        """The root of the variance, with that of crossed kinks, but not of constants."""
+        variance = np.zeros(self.shape) if self.noise is None else self.noise.itself
+        return np.sqrt(variance if self.flips is None else variance + self.flips.variance)
 
     @property
     def bound(self) -> FloatArray:
         """How far an honest implementation may be from the value, but for a probability of 2·exp(−λ) or less."""
-        bound = _reach(self)
-        if self.moved is not None:
-            bound = bound + self.precision.format.unit / _NUDGE * np.abs(self.moved - self.value)
+        with np.errstate(all="ignore"):
+            bound = _reach(self)
+            if self.moved is not None:
+                bound = bound + self.precision.format.unit / _NUDGE * np.abs(self.moved - self.value)
         return np.where(np.isnan(bound), np.inf, bound)
 
     @property
@@ -194,14 +208,14 @@ class SpreadArray(Arithmetic):
         exact = np.asarray(value if isinstance(value, np.ndarray) else float(value), dtype=np.float64)
         holds = held(exact, value, self.precision)
         moved = None if np.all(holds) else np.where(holds, exact, exact * (1 + _NUDGE))
-        return SpreadArray(exact, self.precision, self.log_odds, None, None, moved)
+        return replace(SpreadArray.exact(exact, self.precision, self.log_odds), moved=moved)
 
 
 def _reach(z: SpreadArray) -> FloatArray:
     """How far the roundings and the crossed kinks reach, but for a small probability."""
     reach = np.zeros(z.shape) if z.noise is None else np.sqrt(2 * z.log_odds * z.noise.itself)
     if z.flips is not None:
-        jump = np.sqrt(z.flips.squares) * (z.log_odds / 3)
+        jump = np.maximum(z.flips.fourths, _FLOOR) ** 0.25 * (z.log_odds / 3)
         reach = reach + np.fmin(z.flips.total, jump + np.sqrt(2 * z.log_odds * z.flips.variance + jump * jump))
     return reach
 
@@ -257,19 +271,23 @@ def _new(like: SpreadArray, value: FloatArray, variance: FloatArray) -> Noise:
 def _shared(of: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, int]:
     """How many rows and how many columns of a result share an element of an operand."""
     if len(shape) < 2:
-        return 1, 1
+        return 1, math.prod(shape) // max(1, math.prod(of))
     rows, columns = (1, 1, *of)[-2:]
     return shape[0] // rows, shape[1] // columns
 
 
-def _flips(*pairs: tuple[SpreadArray, FloatArray | float]) -> Flips | None:
-    """The flips of operands as they show in a result, each with the size of the slope."""
-    some = [
-        Flips(slope * slope * z.flips.variance, slope * slope * z.flips.squares, slope * z.flips.total)
-        for z, slope in pairs
-        if z.flips is not None
-    ]
-    return _both(*some) if len(some) == 2 else some[0] if some else None
+def _flips(shape: tuple[int, ...], *pairs: tuple[SpreadArray, FloatArray | float]) -> Flips | None:
+    """The flips of operands as they show in a result of this shape, each with the size of the slope."""
+    some = [(_crossed(z, shape), slope) for z, slope in pairs if z.flips is not None]
+    return _all([Flips(slope**2 * f.variance, slope**4 * f.fourths, slope * f.total) for f, slope in some])
+
+
+def _crossed(z: SpreadArray, shape: tuple[int, ...]) -> Flips:
+    """The flips of an operand in a result of this shape, be it none; what is broadcast jumps n-fold in a sum over n."""
+    if z.flips is None:
+        return _STILL
+    times = math.prod(_shared(z.shape, shape))
+    return Flips(z.flips.variance * times, z.flips.fourths * times**3, z.flips.total)
 
 
 def _both(first: Flips, second: Flips) -> Flips:
@@ -308,14 +326,14 @@ def _alike(value: FloatArray, digits: int, axis: int) -> NDArray[np.int64] | Non
 def _once(like: SpreadArray, value: FloatArray, *, underflows: bool = True) -> FloatArray:
     """The variance of a rounding to the storage format."""
     variance: FloatArray = like.precision.format.unit**2 / 3 * (value * value)
-    return variance + _underflow(like.precision) if underflows else variance
+    return variance + (_underflow(like.precision) if underflows or like.precision.flushes else _FLOOR)
 
 
 @lru_cache(maxsize=64)
 def _underflow(precision: Precision) -> float:
     """The variance of what is lost below the normal range."""
     lost = precision.format.smallest_normal if precision.flushes else precision.format.smallest / 2
-    return lost * lost
+    return max(lost * lost, _FLOOR)
 
 
 # ----------------------------------------------------------------------------------------------------- one rule for all
@@ -354,12 +372,13 @@ def _rule(operation: Any, spread: Callable[..., Errors], number: int) -> Callabl
         moved = other(None) if any(a.moved is not None for a in operands) else None
         with np.errstate(all="ignore"):  # a variance may be infinite, where the value may not
             noise, flips, fresh = spread(value, *arguments)
-            if noise is not None and operation not in _SUMS:
+            if operation not in _SUMS:
                 noise = _within_range(like, value, noise)
             trials = [other(index) for index in range(max(len(a.trials) for a in operands))]
             if fresh is not None and trials:
                 trials = _tried(like, value, fresh, trials, number)
-        return SpreadArray(value, like.precision, like.log_odds, noise, flips, moved, tuple(trials))
+        ceiling = 0.0 if operation is arrays.log_softmax else math.inf
+        return SpreadArray(value, like.precision, like.log_odds, noise, flips, moved, tuple(trials), ceiling)
 
     return rule
 
@@ -393,13 +412,19 @@ _ODD = tuple(np.int64(k) for k in np.random.default_rng(1).integers(2**61, 2**62
 """Factors that, modulo 2**64, spread integers evenly: multiplicative hashing (Knuth, TAOCP 3, section 6.4)."""
 
 
-def _within_range(like: SpreadArray, value: FloatArray, noise: Noise) -> Noise:
+def _within_range(like: SpreadArray, value: FloatArray, noise: Noise | None) -> Noise | None:
     """The noise, infinite where a number may be too large for the storage format."""
     largest = like.precision.format.largest
     if value.size == 0 or np.max(np.abs(value)) <= largest / 2:
         return noise
-    beyond = np.abs(value) + np.sqrt(2 * like.log_odds * noise.itself) > largest
-    return Noise(np.where(beyond, np.inf, noise.itself)) if beyond.any() else noise
+    known = noise or Noise(np.zeros(value.shape))
+    beyond = np.abs(value) + np.sqrt(2 * like.log_odds * known.itself) > largest
+    if not beyond.any():
+        return noise
+    infinite = (
+        lambda part=part: np.where(beyond, np.inf, part()) for part in (lambda: known.down, lambda: known.across)
+    )
+    return Noise(np.where(beyond, np.inf, known.itself), *infinite)
 
 
 # ------------------------------------------------------------------------------------------------------------ the rules
@@ -409,7 +434,7 @@ def _errors(
     passed: Noise | None, flips: Flips | None, like: SpreadArray, value: FloatArray, fresh: FloatArray | None
 ) -> Errors:
     """What is passed on, and new errors of that variance."""
-    return Errors(passed if fresh is None else _sum(passed, _new(like, value, np.maximum(fresh, _FLOOR))), flips, fresh)
+    return Errors(passed if fresh is None else _sum(passed, _new(like, value, fresh)), flips, fresh)
 
 
 def _add(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
@@ -419,7 +444,7 @@ def _add(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     for z in (a, b):
         if z.noise is None and not z.value.all():
             fresh = np.where(z.value == 0, 0, fresh)
-    return _errors(passed, _flips((a, 1.0), (b, 1.0)), a, value, fresh)
+    return _errors(passed, _flips(value.shape, (a, 1.0), (b, 1.0)), a, value, fresh)
 
 
 def _multiply(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
@@ -428,11 +453,30 @@ def _multiply(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     both = None
     if a.noise is not None and b.noise is not None:
         both = _through(b, a.noise.itself, value.shape)
-    passed = _sum(_through(a, size_b * size_b, value.shape), _through(b, size_a * size_a, value.shape), both)
-    flips = None
-    if a.flips is not None or b.flips is not None:
-        flips = _flips((a, size_b + _reach(b)), (b, size_a + _reach(a)))
-    return _errors(passed, flips, a, value, _rounded_unless(_scales(a) | _scales(b), a, value))
+    if a is b:  # the errors are the same too
+        passed = _sum(_through(a, 4 * size_a * size_a, value.shape), both)
+    else:
+        passed = _sum(_through(a, size_b * size_b, value.shape), _through(b, size_a * size_a, value.shape), both)
+    flips = [
+        Flips(*(part * weight for part, weight in zip(_crossed(x, value.shape), _weights(other), strict=True)))
+        for x, other in ((a, b), (b, a))
+        if x.flips is not None
+    ]
+    return _errors(passed, _all(flips), a, value, _rounded_unless(_scales(a) | _scales(b), a, value))
+
+
+def _weights(z: SpreadArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """By what a factor multiplies the variance, the fourths and the total of the other one's flips: with its errors."""
+    size, square = np.abs(z.value), z.value * z.value
+    smooth = 0.0 if z.noise is None else z.noise.itself
+    crossed, fourths = (0.0, 0.0) if z.flips is None else (z.flips.variance, z.flips.fourths)
+    largest = size + np.sqrt(2 * z.log_odds * smooth)
+    return square + smooth + crossed, largest**4 + fourths, size + _reach(z)
+
+
+def _all(flips: list[Flips]) -> Flips | None:
+    """The sum of one or two kinds of flips, if there are any."""
+    return _both(*flips) if len(flips) == 2 else flips[0] if flips else None
 
 
 def _divide(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
@@ -440,7 +484,9 @@ def _divide(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     inverse = 1 / np.maximum(np.abs(b.value) - _reach(b), 0)
     slope = np.abs(value) * inverse
     passed = _sum(_through(a, inverse * inverse, value.shape), _through(b, slope * slope, value.shape))
-    return _errors(passed, _flips((a, inverse), (b, slope)), a, value, _rounded_unless(_scales(b), a, value))
+    return _errors(
+        passed, _flips(value.shape, (a, inverse), (b, slope)), a, value, _rounded_unless(_scales(b), a, value)
+    )
 
 
 def _scales(z: SpreadArray) -> NDArray[np.bool_]:
@@ -456,6 +502,8 @@ _NOWHERE = np.zeros((), np.bool_)
 
 def _rounded_unless(exact: NDArray[np.bool_], like: SpreadArray, value: FloatArray) -> FloatArray | None:
     """The variance of a rounding, where there is one."""
+    if exact.any():  # and stays in the normal range
+        exact = exact & ((np.abs(value) >= like.precision.format.smallest_normal) | (value == 0))
     if exact.all():
         return None
     fresh = _once(like, value)
@@ -486,13 +534,20 @@ def _matmul(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
         itself = itself + square_a @ right
     if apart is None or (noise_a is None and noise_b is None):
         itself = itself + unit * wander * (square_a @ square_b)
-    itself = np.maximum(_stored(a, value, itself, precision.accumulated), _FLOOR)
+    itself = np.where(_empty(a, b), 0, _stored(a, value, itself, precision.accumulated))
     fresh = None
     if a.trials or b.trials:  # for these, the sum of squares is taken as if they had nothing to do with each other
         roughly = unit * (walk + wander / terms * square_a.sum(axis=1, keepdims=True) * square_b.sum(axis=0))
         fresh = np.minimum(_stored(a, value, roughly, precision.accumulated), itself)
     noise = Noise(itself, *_shared_by_product(a, b, value, itself, square_a, square_b))
     return Errors(noise, _flips_of_product(a, b), fresh)
+
+
+def _empty(a: SpreadArray, b: SpreadArray) -> NDArray[np.bool_]:
+    """Which sums have no term but zeros: they are exact."""
+    rows = np.asarray(~a.value.any(axis=1, keepdims=True)) if a.noise is None else _NOWHERE
+    columns = np.asarray(~b.value.any(axis=0)) if b.noise is None else _NOWHERE
+    return np.asarray(rows | columns)
 
 
 def _walked(value: FloatArray, a: FloatArray, b: FloatArray, precision: Precision) -> FloatArray:
@@ -532,19 +587,19 @@ def _shared_by_product(
         alike = _alike(value, digits, 0)
         if alike is None and noise_b is None and (noise_a is None or noise_a.more_down is None):
             return None
-        passed = np.zeros(())
+        passed = more = np.zeros(())
         if noise_a is not None:
-            passed = passed + noise_a.both @ square_b
+            passed, more = noise_a.across @ square_b, noise_a.both @ square_b
         if noise_b is not None:  # an error of b goes to all rows
-            passed = passed + value.shape[0] * (square_a @ noise_b.down)
-        own = itself if alike is None else itself * alike
-        return np.maximum(passed, own)
+            from_b = square_a @ noise_b.down
+            passed, more = passed + from_b, more + value.shape[0] * from_b
+        return more + np.maximum(itself - passed, 0) * (1 if alike is None else alike)
 
     def across() -> FloatArray | None:
-        alike, equal = _alike(value, digits, 1), _alike(value, 53, 1)
-        if alike is None and equal is None and (noise_b is None or noise_b.more_across is None):
+        alike = _alike(value, digits, 1)
+        if alike is None and (noise_b is None or noise_b.more_across is None):
             return None
-        own = itself if alike is None else itself * alike  # and columns that are equal share what is passed on
+        own = itself if alike is None else itself * alike  # columns that are alike share what is passed on
         return own if noise_b is None else np.maximum(own, square_a @ noise_b.both)
 
     return down, across
@@ -554,23 +609,15 @@ def _flips_of_product(a: SpreadArray, b: SpreadArray) -> Flips | None:
     """What flips of either add up to, with the other as large as its errors allow."""
     flips = []
     if a.flips is not None:
-        size = np.abs(b.value) + _reach(b)
-        flips.append(
-            Flips(*(part @ weight for part, weight in zip(a.flips, (size * size, size * size, size), strict=True)))
-        )
+        flips.append(Flips(*(part @ weight for part, weight in zip(a.flips, _weights(b), strict=True))))
     if b.flips is not None:
-        size = np.abs(a.value) + _reach(a)
-        flips.append(
-            Flips(*(weight @ part for part, weight in zip(b.flips, (size * size, size * size, size), strict=True)))
-        )
-    return _both(*flips) if len(flips) == 2 else flips[0] if flips else None
+        flips.append(Flips(*(weight @ part for part, weight in zip(b.flips, _weights(a), strict=True))))
+    return _all(flips)
 
 
 def _stored(like: SpreadArray, value: FloatArray, variance: FloatArray, formed: BinaryFormat) -> FloatArray:
     """The variance of a sum, after it is stored; without a rounding, if it was formed in the storage format."""
-    if formed == like.precision.format:
-        return variance + _underflow(like.precision)
-    return variance + _once(like, value)
+    return variance + (_underflow(like.precision) if formed == like.precision.format else _once(like, value))
 
 
 def _repeated(terms: FloatArray, digits: int, axis: int) -> FloatArray | None:
@@ -587,8 +634,8 @@ def _summed(value: FloatArray, z: SpreadArray, axis: int | None) -> Errors:
     """A sum over all elements (None), each column (0) or each row (1); all partial sums are at hand."""
     terms = z.value.ravel()[:, np.newaxis] if axis is None else z.value if axis == 0 else z.value.T
     partial, some = np.cumsum(terms, axis=0), terms != 0  # to add 0, or to 0, is exact
-    adds = some & (np.cumsum(some, axis=0) > 1)
-    ahead, behind = adds * partial, adds * (partial[-1] - partial)
+    ahead = (some & (np.cumsum(some, axis=0) > 1)) * partial
+    behind = (some & (np.cumsum(some[::-1], axis=0)[::-1] > 1)) * (partial[-1] - partial + terms)
     sums = z.precision.summed
     own = sums.unit**2 / 3 * np.maximum((ahead * ahead).sum(axis=0), (behind * behind).sum(axis=0))
     together = _repeated(terms, sums.digits, axis=0)
@@ -605,24 +652,63 @@ def _summed(value: FloatArray, z: SpreadArray, axis: int | None) -> Errors:
             passed = Noise(rows, lambda: None if noise.more_down is None else noise.both.sum(axis=1, keepdims=True))
     if z.flips is not None:
         flips = Flips(*(part.sum(axis=axis, keepdims=axis == 1) for part in z.flips))
-    return _errors(passed, flips, z, value, _stored(z, value, own, sums))
+    return _errors(passed, flips, z, value, np.where(own == 0, 0, _stored(z, value, own, sums)))
 
 
 _SUMS = {arrays.total: None, arrays.column_sums: 0, arrays.row_sums: 1}
 """The axis of each sum."""
 
 
+_RANGES = {
+    np.tanh: 2.0,
+    arrays.sech_squared: 1.0,
+    arrays.expit: 1.0,
+    arrays.expit_slope: 0.25,
+    arrays.tanh_step: 1.0,
+    arrays.erfc: 2.0,
+}
+"""How far apart two values of a function can be: no error is larger."""
+
+
+def _steep(operation: Any, z: SpreadArray) -> tuple[FloatArray, FloatArray]:
+    """The largest slope within the errors of z; and the largest with which no error is larger than it can be."""
+    reach = _reach(z)
+    if operation is np.exp and z.ceiling < math.inf:
+        steep, most = np.exp(np.minimum(z.value + reach, z.ceiling)), math.exp(z.ceiling)
+    else:
+        steep, most = steepest(operation, z.value, reach), _RANGES.get(operation, math.inf)
+    return steep, most / z.standard_deviation
+
+
 def _function(operation: Any) -> Callable[..., Errors]:
     def spread(value: FloatArray, z: SpreadArray) -> Errors:
-        slope: FloatArray | float = 1.0
+        slope, passed = np.ones(()), None
         if z.noise is not None or z.flips is not None:
-            slope = steepest(operation, z.value, _reach(z))
+            steep, most = _steep(operation, z)
+            slope = np.fmin(steep, most)
+            passed = _through(z, slope * slope, value.shape)
+            if passed is not None and (steep > most).any():
+                passed = _saturated(passed, steep > most)
         within, precision = math.sqrt(12) * z.precision.function_rms, z.precision
-        own = sum(part * part for part in parts(operation, value, z.value, within, precision.keeps_tails))
+        # where sums are finer than what is stored, functions are too, and are stored once
+        composed = COMPOSED.get(operation, 0) if precision.accumulate == precision.storage else 0
+        own = (within * within + composed) * value * value
+        if not precision.keeps_tails:
+            own = np.maximum(own, sum(part * part for part in parts(operation, value, z.value, within)))
         fresh = precision.format.unit**2 / 3 * own + _underflow(precision)
-        return _errors(_through(z, slope * slope, value.shape), _flips((z, slope)), z, value, fresh)
+        return _errors(passed, _flips(value.shape, (z, slope)), z, value, fresh)
 
     return spread
+
+
+def _saturated(noise: Noise, where: NDArray[np.bool_]) -> Noise:
+    """Noise that is all that an error can be: it may have one sign everywhere, and counts as if it were shared."""
+    rows, columns = (1, 1, *where.shape)[-2:]
+    return Noise(
+        noise.itself,
+        lambda: noise.down * np.where(where, rows, 1),
+        lambda: noise.across * np.where(where, columns, 1),
+    )
 
 
 def _log_softmax(value: FloatArray, z: SpreadArray) -> Errors:
@@ -636,7 +722,8 @@ def _log_softmax(value: FloatArray, z: SpreadArray) -> Errors:
     d = z.value - np.max(z.value, axis=1, keepdims=True)
     unit, function = z.precision.format.unit, 12 * z.precision.function_rms**2
     logarithm = np.max(value, axis=1, keepdims=True)
-    inside = arrays.row_sums(p * p * (d * d + function)) + 1 + (function + 1) * logarithm * logarithm
+    summed = value.shape[1] / 3 * (z.precision.summed.unit / unit) ** 2  # as Σ i² is about k³/3, for equal terms
+    inside = arrays.row_sums(p * p * (d * d + function)) + 1 + summed + (function + 1) * logarithm * logarithm
     if not z.precision.keeps_tails:
         inside = inside + np.max(z.value, axis=1, keepdims=True) ** 2
     row = unit**2 / 3 * inside
@@ -646,7 +733,7 @@ def _log_softmax(value: FloatArray, z: SpreadArray) -> Errors:
     fresh = unit**2 / 3 * (d * d + value * value) + row
     flips = None
     if z.flips is not None:
-        weights = (p * p, p * p, p)
+        weights = (p**2, p**4, p)
         flips = Flips(*(part + arrays.row_sums(weight * part) for part, weight in zip(z.flips, weights, strict=True)))
     if z.noise is None:
         return _errors(shared, flips, z, value, fresh)
@@ -663,23 +750,28 @@ def _log_softmax(value: FloatArray, z: SpreadArray) -> Errors:
 def _where_positive(value: FloatArray, z: SpreadArray, a: SpreadArray, b: SpreadArray) -> Errors:
     """The errors of the branch that is taken; and a jump to the other one, with the probability that z has its sign."""
     chosen, shape = z.value > 0, value.shape
+    jump, reach = np.broadcast_to(np.abs(a.value - b.value), shape), _reach(z)
+    unsure = ~(np.abs(z.value) > reach) & ~(reach == 0)
+
+    def taken(p: FloatArray, q: FloatArray) -> FloatArray:
+        return np.where(unsure, np.maximum(p, q), np.where(chosen, p, q))
+
     noise = flips = None
     if a.noise is not None or b.noise is not None:
-        noise = _picked(lambda p, q: np.where(chosen, p, q), a, b, shape)
+        noise = _picked(taken, a, b, shape)
     if a.flips is not None or b.flips is not None:
-        flips = Flips(*(np.where(chosen, p, q) for p, q in zip(a.flips or _STILL, b.flips or _STILL, strict=True)))
-    jump, reach = np.broadcast_to(np.abs(a.value - b.value), shape), _reach(z)
-    uncertain = ~(np.abs(z.value) > reach) & (reach > 0) & (jump > 0)
+        flips = Flips(*map(taken, _crossed(a, shape), _crossed(b, shape)))
+    uncertain = unsure & (jump > 0)
     if uncertain.any():
         digits, together = z.precision.format.digits, np.ones(shape)
         for axis in (0, 1):
             alike = _alike(z.value, digits, axis)  # units that are alike cross together
             together = together if alike is None else together * alike
-        crossing = _crossing(z.value[uncertain], z.standard_deviation[uncertain])
+        crossing = _crossing(z)[uncertain]
         jumps, times = jump[uncertain], together[uncertain]
         crossed = Flips(*(np.zeros(shape) for _ in Flips._fields))
         crossed.variance[uncertain] = crossing * jumps * jumps * times
-        crossed.squares[uncertain] = (jumps * times) ** 2
+        crossed.fourths[uncertain] = (jumps * times) ** 4
         crossed.total[uncertain] = jumps
         flips = crossed if flips is None else _both(flips, crossed)
     return Errors(noise, flips)
@@ -706,9 +798,16 @@ def _picked(
 _half_erfc = np.frompyfunc(lambda t: math.erfc(t) / 2, 1, 1)
 
 
-def _crossing(z: FloatArray, deviation: FloatArray) -> FloatArray:
-    """The probability that a normal error of this standard deviation changes the sign of z; ½ where it is unknown."""
-    return np.asarray(_half_erfc(np.nan_to_num(np.abs(z) / (math.sqrt(2) * deviation))), dtype=np.float64)
+def _crossing(z: SpreadArray) -> FloatArray:
+    """The probability that z has the other sign: by a normal error, or, by Chebyshev's inequality, by other flips.
+
+    Where the error is unknown, the probability is ½.
+    """
+    size, smooth = np.abs(z.value), np.zeros(z.shape) if z.noise is None else z.noise.itself
+    crossing = np.asarray(_half_erfc(np.nan_to_num(size / np.sqrt(2 * smooth))), dtype=np.float64)
+    if z.flips is not None:
+        crossing = np.fmin(crossing + z.flips.variance / (size * size), 1)
+    return crossing
 
 
 def _larger(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
@@ -722,7 +821,7 @@ def _larger(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     if a.noise is not None or b.noise is not None:
         noise = _picked(chosen, a, b, value.shape)
     if a.flips is not None or b.flips is not None:
-        flips = Flips(*map(chosen, a.flips or _STILL, b.flips or _STILL))
+        flips = Flips(*map(chosen, _crossed(a, value.shape), _crossed(b, value.shape)))
     return Errors(noise, flips)
 
 

@@ -336,16 +336,16 @@ def derive(question: Question, failure_probability: float) -> Tolerance:
 
 def _spread(question: Question, log_odds: float, trials: int) -> Evaluation[SpreadArray, SpreadArray]:
     network, w, x, labels, precision, _ = question
-    begun = SpreadArray(w, precision, log_odds, trials=(w,) * trials)
-    return answer(network, begun, SpreadArray(x, precision, log_odds), labels)
+    begun = SpreadArray.exact(w, precision, log_odds, (w,) * trials)
+    return answer(network, begun, SpreadArray.exact(x, precision, log_odds), labels)
 
 
 def _tried_on_few(question: Question, log_odds: float) -> list[SpreadArray]:
     """What a few samples lead to, in trials."""
     network, w, x, labels, precision, _ = question
     few = np.linspace(0, len(x) - 1, min(len(x), _TRIED)).astype(int)
-    begun = SpreadArray(w, precision, log_odds, trials=(w,) * _FIRST_TRIALS)
-    return cotangents(network, begun, SpreadArray(x[few], precision, log_odds), labels[few])
+    begun = SpreadArray.exact(w, precision, log_odds, (w,) * _FIRST_TRIALS)
+    return cotangents(network, begun, SpreadArray.exact(x[few], precision, log_odds), labels[few])
 
 
 def _refuted(part: SpreadArray) -> bool:

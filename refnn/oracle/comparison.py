@@ -370,19 +370,14 @@ class Expectation:
         )
 
 
-def expect(
-    budget: Tolerance, *, rule: Rule[Any], learning_rate: float | None, exact: bool | None = None
-) -> Expectation:
-    """The truth about the question of a budget; exact, where that is cheap or asked for."""
+def expect(budget: Tolerance, *, rule: Rule[Any], learning_rate: float | None) -> Expectation:
+    """The truth about the question of a budget; exact, where that is cheap."""
     network, w, x, labels, precision, _ = budget.question
     bounds = _by_part(network, budget.bounds._asdict())
     if learning_rate is not None:
         after = budget.parameters(learning_rate=learning_rate, rule=rule)
         bounds |= _by_part(network, {"parameters": after})
-    if exact is None:
-        cheap = len(x) * max(network.size, x.shape[1]) <= _CHEAP
-        exact = cheap and importlib.util.find_spec("flint") is not None
-    if exact:
+    if len(x) * max(network.size, x.shape[1]) <= _CHEAP and importlib.util.find_spec("flint") is not None:
         from refnn.oracle.formats import format_named
         from refnn.oracle.truth import truth_of, update_of
 

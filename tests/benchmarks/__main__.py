@@ -16,6 +16,7 @@ from tests.benchmarks.gradcheck import gradcheck
 from tests.benchmarks.speed import arithmetics, gradients, imports
 from tests.benchmarks.table import HEADER, Line, Row
 from tests.benchmarks.tightness import tightness
+from tests.benchmarks.tolerances import cost
 from tests.benchmarks.truth import exact, scaling
 
 PARTS: dict[str, Callable[[], Iterator[Line]]] = {
@@ -27,6 +28,7 @@ PARTS: dict[str, Callable[[], Iterator[Line]]] = {
     "certificate": certificate,
     "tightness": tightness,
     "gradcheck": gradcheck,
+    "tolerance": cost,
     "alarms": alarms,
 }
 

@@ -54,6 +54,7 @@ class Tally:
     """What was found in one format, over cases and implementations."""
 
     elements: int = 0
+    asked: int = 0
     false: int = 0
     largest: float = 0.0
     decided: int = 0
@@ -81,15 +82,8 @@ class Tally:
         self.elements += actual.size
         self.false += int(np.count_nonzero(ratio > 1))
         self.largest = max(self.largest, float(ratio.max(initial=0)))
-        self.decided += int(np.count_nonzero((size > bound) | (size == 0)))
         known = np.isfinite(off)
         self.squares, self.measured = self.squares + float(np.sum(off[known] ** 2)), self.measured + int(known.sum())
-        with np.errstate(invalid="ignore", divide="ignore"):
-            self.sizes.append((bound / size)[size > 0][:: max(1, actual.size // 1000)])
-        for name in names:
-            part, allowed = np.abs(truth.values[name]), truth.bounds[name]
-            self.blocks += 1
-            self.decided_blocks += bool((part > allowed).any() or not part.any())
         for name, pairs in CONSTANTS.items():
             rtol, atol = pairs[dtype]
             limit = atol + rtol * size
@@ -97,11 +91,21 @@ class Tally:
             self.passes[name] += int(np.count_nonzero(2 * bound <= limit))
             self.zeros[name] += int(np.count_nonzero((size <= limit) & (size > bound)))
 
+    def look(self, truth: Expectation) -> None:
+        """Count what the bounds of a question say, whoever answers it."""
+        for name in truth.budget.question.network.names():
+            size, bound = np.abs(truth.values[name]).ravel(), truth.bounds[name].ravel()
+            self.asked += size.size
+            self.decided += int(np.count_nonzero((size > bound) | (size == 0)))
+            self.blocks += 1
+            self.decided_blocks += bool((size > bound).any() or not size.any())
+            self.sizes.append((bound[size > 0] / size[size > 0])[:: max(1, size.size // 1000)])
+
 
 def question(case: Case, dtype: Format, precision: Precision) -> Expectation:
-    """The truth and the bounds of a case. In narrow formats, float64 with its own bound is truth enough."""
+    """The truth and the bounds of a case."""
     budget = tolerance(case.network, *case.question(dtype), precision=precision)
-    return expect(budget, rule=GradientDescent(), learning_rate=None, exact=dtype == "float64")
+    return expect(budget, rule=GradientDescent(), learning_rate=None)
 
 
 def precision_of(peer: Peer, dtype: Format) -> Precision:
@@ -114,69 +118,74 @@ def depth(case: Case) -> int:
     return sum(isinstance(layer, Dense) for layer in case.network.layers)
 
 
+@dataclass
+class Findings:
+    """What was found, by format, by depth and by implementation."""
+
+    of: dict[Format, Tally] = field(default_factory=lambda: {dtype: Tally() for dtype in FORMATS})
+    by_depth: dict[tuple[Format, int], Tally] = field(default_factory=lambda: defaultdict(Tally))
+    by_peer: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    questions: int = 0
+    dependent: int = 0
+
+    def put(self, case: Case, dtype: Format, peers: list[Peer]) -> Iterator[Line]:
+        """Put a case to implementations; name what is out of its bounds."""
+        tallies = self.of[dtype], self.by_depth[dtype, depth(case)]
+        for precision in {precision_of(peer, dtype) for peer in peers}:
+            truth = question(case, dtype, precision)
+            self.questions, self.dependent = self.questions + 1, self.dependent + (not truth.budget.independent)
+            if precision == precision_named(dtype):
+                for tally in tallies:
+                    tally.look(truth)
+            for peer in peers:
+                if precision_of(peer, dtype) != precision:
+                    continue
+                answer = peer.answer(case.network, *case.question(dtype), dtype)
+                for tally in (*tallies, self.by_peer[peer.name]):
+                    tally.add(truth, answer["gradient"], dtype)
+                for part in truth.judge({name: np.asarray(answer[name]) for name in Evaluation._fields}).parts:
+                    if part.verdict == "disagrees":
+                        yield f"{peer.name}, {dtype}, {case.name}: {part.name} by {part.ratio:.3g} bounds"
+
+
 def alarms() -> Iterator[Line]:
     """Every case, every implementation, every format."""
     present = [peer for peer in PEERS if peer.missing is None]
-    for peer in PEERS:
-        if peer.missing is not None:
-            yield f"absent: {peer.name}, {peer.missing}"
-    packages = {peer.package for peer in present}
-    yield Row("libraries and orders of summation that are present", len(present), PEERS_AT_LEAST, goal_is="at least")
-    yield f"libraries: {', '.join(sorted(packages))}"
-    tallies: dict[Format, Tally] = {dtype: Tally() for dtype in FORMATS}
-    by_depth: dict[tuple[Format, int], Tally] = defaultdict(Tally)
-    by_peer: dict[str, Tally] = defaultdict(Tally)
-    dependent = questions = 0
+    yield from (f"absent: {peer.name}, {peer.missing}" for peer in PEERS if peer.missing is not None)
+    packages = sorted({peer.package for peer in present})
+    yield Row(f"libraries that are present: {', '.join(packages)}", len(packages), PEERS_AT_LEAST, goal_is="at least")
+    yield f"implementations: {', '.join(peer.name for peer in present)}"
+    findings = Findings()
     for case in with_progress("alarms", CASES):
         for dtype in case.formats:
-            asked = [peer for peer in present if dtype in case.formats_of(peer)]
-            if not asked:
-                continue
-            for precision in {precision_of(peer, dtype) for peer in asked}:
-                truth = question(case, dtype, precision)
-                questions, dependent = questions + 1, dependent + (not truth.budget.independent)
-                for peer in asked:
-                    if precision_of(peer, dtype) == precision:
-                        counted = tallies[dtype], by_depth[dtype, depth(case)], by_peer[peer.name]
-                        yield from found(case, peer, dtype, truth, counted)
-    yield from summary(tallies, by_depth, by_peer)
-    yield f"questions: {questions}; errors reinforced each other, so that trials gave the variance, in {dependent}"
+            yield from findings.put(case, dtype, [peer for peer in present if dtype in case.formats_of(peer)])
+    yield from summary(findings)
 
 
-def found(case: Case, peer: Peer, dtype: Format, truth: Expectation, tallies: tuple[Tally, ...]) -> Iterator[Line]:
-    """Count what one implementation says to one case; name what is out of its bounds."""
-    answer = peer.answer(case.network, *case.question(dtype), dtype)
-    for tally in tallies:
-        tally.add(truth, answer["gradient"], dtype)
-    for part in truth.judge({name: np.asarray(answer[name]) for name in Evaluation._fields if name in answer}).parts:
-        if part.verdict == "disagrees":
-            yield f"{peer.name}, {dtype}, {case.name}: {part.name} by {part.ratio:.3g} bounds"
-
-
-def summary(
-    tallies: dict[Format, Tally], by_depth: dict[tuple[Format, int], Tally], by_peer: dict[str, Tally]
-) -> Iterator[Line]:
+def summary(findings: Findings) -> Iterator[Line]:
     """The figures."""
-    yield Row("elements of gradients", sum(t.elements for t in tallies.values()), 1e7, goal_is="at least")
-    for dtype, tally in tallies.items():
+    yield Row("elements of gradients", sum(t.elements for t in findings.of.values()), 1e7, goal_is="at least")
+    for dtype, tally in findings.of.items():
         share = 0.8 if dtype == "bfloat16" else 0.95 if dtype != "float16" else None
         yield Row(f"{dtype}: false alarms among {tally.elements}", tally.false, 0)
         yield Row(f"{dtype}: largest error/bound", tally.largest, 1)
-        yield Row(f"{dtype}: share of elements decided", tally.decided / tally.elements, share, goal_is="at least")
+        yield Row(f"{dtype}: share of elements decided", tally.decided / tally.asked, share, goal_is="at least")
         yield Row(f"{dtype}: share of blocks decided", tally.decided_blocks / tally.blocks, 0.95, goal_is="at least")
         for name in CONSTANTS:
             what = f"{dtype}, {name}"
             yield Row(f"{what}: false alarms, share of elements", tally.alarms[name] / tally.elements)
             yield Row(f"{what}: pass twice the bound, share of elements", tally.passes[name] / tally.elements)
             yield Row(f"{what}: zero passes where the bound sees it, share", tally.zeros[name] / tally.elements)
-    for (dtype, layers), tally in sorted(by_depth.items()):
+    for (dtype, layers), tally in sorted(findings.by_depth.items()):
         rms = math.sqrt(tally.squares / max(1, tally.measured))
         relative = float(np.median(np.concatenate(tally.sizes))) if any(s.size for s in tally.sizes) else math.nan
-        share = tally.decided / tally.elements
+        share = tally.decided / tally.asked
         yield (
             f"{dtype:9} {layers:2} layers: {tally.elements:9} elements, decided {share:6.1%}, "
             f"bound/|g| {relative:.1e}, error/sd rms {rms:.2f}, largest error/bound {tally.largest:.2f}"
         )
-    for name, tally in sorted(by_peer.items()):
+    for name, tally in sorted(findings.by_peer.items()):
         largest = f"largest error/bound {tally.largest:.2f}"
         yield f"{name:28} {tally.elements:9} elements, {tally.false} false alarms, {largest}"
+    reinforced = f"errors reinforced each other in {findings.dependent}, where trials gave the variance"
+    yield f"questions: {findings.questions}; {reinforced}"

@@ -1,0 +1,26 @@
+"""What derived bounds cost: `refnn.tolerance` over one evaluation of outputs, loss and both gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import refnn
+from tests.benchmarks.drawn import classified
+from tests.benchmarks.hand_written import network
+from tests.benchmarks.table import Line, Row, name, ratio
+
+SIZES: tuple[tuple[tuple[int, ...], int, bool], ...] = (
+    ((4, 8, 3), 32, False),
+    ((64, 32, 10), 32, False),
+    ((784, 128, 64, 10), 64, True),
+    ((256, 256, 256, 256, 256, 10), 256, True),
+)
+"""Widths, samples, and whether a gradient takes long enough for its time to be that of arrays, not of Python."""
+
+
+def cost() -> Iterator[Line]:
+    for widths, samples, large in SIZES:
+        case = classified(network(widths), samples)
+        for precision in ("float32", "bfloat16"):
+            over = ratio(lambda: refnn.tolerance(*case, precision=precision), lambda: case.network.evaluate(*case[1:]))  # noqa: B023 - used here
+            yield Row(f"tolerance {precision}, {name(widths)}, batch {samples}", over, 10 if large else None, "x")
