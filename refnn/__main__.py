@@ -40,9 +40,9 @@ WORTH_TELLING = 5
 
 VERIFY_HELP = """\
 Train a network on real data by all three variants of gradient descent (full batch, single sample, mini-batch), from
-the same parameters, and hold its gradient against every witness, and against its exact value, before and after. Proves
-which learning rates lower the loss in the first step. Prints tables, and writes a folder with plots: open its
-index.html. Without --data, the data are Fisher's irises."""
+the same parameters, and hold its gradient against every witness, and against its exact value, before and after. Says
+how far off it is in float32, and may be, and proves which learning rates lower the loss in the first step. Prints
+tables, and writes a folder with plots: open its index.html. Without --data, the data are Fisher's irises."""
 
 VERIFY_EXAMPLES = """\
 examples:
@@ -52,8 +52,8 @@ examples:
   refnn verify --json --quiet > result.json
 
 exit codes:
-  0 everything agrees; 1 a witness or the exact gradient disagrees, or training diverged; 2 bad usage or input;
-  4 undecided: no witness could speak, or zeros would pass in place of the gradient; 130 interrupted"""
+  0 everything agrees; 1 a witness, the exact gradient or float32 disagrees, or training diverged; 2 bad usage or
+  input; 4 undecided: no witness could speak, or zeros would pass in place of the gradient; 130 interrupted"""
 
 TRAIN_HELP = """\
 Train a network on a table by one variant of gradient descent, and save its weights. Ctrl-C stops training and saves
@@ -271,6 +271,8 @@ def _print_verification(verification: Verification, *, tables: bool) -> None:
             _say(table.certificate(verification) + "\n")
         else:
             _say(_drawn(console, table.exact_table(verification)))
+        _say(_drawn(console, table.allowed_table(verification)))
+        if not verification.missing:
             _say(textwrap.fill(table.certificate(verification), console.width) + "\n")
         for title, lines in (
             ("What each witness compared, and cannot see", table.blind_spots(verification.moments)),

@@ -24,7 +24,7 @@ from refnn import storage
 from refnn.__main__ import main
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.report import plots, verification
-from tests.report.cases import hide_flint, quick_descent, quick_examine, rounding, row
+from tests.report.cases import allowed, hide_flint, quick_descent, quick_examine, rounding, row
 
 CLASSES = "a,b,y\n1,2,red\n2,0,red\n3,5,blue\n0,1,red\n4,4,blue\n2,5,blue\n5,1,blue\n"
 NUMBERS = "a,b,y\n1,2,0.5\n2,0,-1\n3,5,2\n0,1,7\n4,4,1\n2,5,3.5\n5,1,2\n"
@@ -78,7 +78,7 @@ def test_verify_on_a_table_of_ones_own_with_the_real_witnesses(
     assert verify(*options, "--target", "y", "--report", "here") == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.count("agrees") == 4 * 5 + 1
+    assert out.count("agrees") == 4 * (5 + 1) + 1
     assert "The gradient agrees with every witness that spoke" in out
     assert f"Report: {home / 'here' / 'index.html'}" in out
     assert files(home) == {"here"}
@@ -147,6 +147,19 @@ def test_an_exact_gradient_out_of_its_bound_ends_with_one(
 
 
 @pytest.mark.usefixtures("quick", "home")
+@pytest.mark.parametrize(("word", "ratio", "code"), [("disagrees", 2.0, 1), ("undecided", 0.5, 0)])
+def test_float32_out_of_its_bounds_ends_with_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, word: str, ratio: float, code: int
+) -> None:
+    monkeypatch.setattr(verification, "examine_allowed", lambda *_: allowed(verdict=word, ratio=ratio))
+    assert verify() == code
+    out = " ".join(capsys.readouterr().out.split())
+    assert "How far off float32 may be" in out
+    assert len(re.findall(rf" 6, 75 % {word} in bfloat16 ", out)) == 4
+    assert ("The gradient disagrees with its bounds in float32 (before training), its bounds" in out) == (code == 1)
+
+
+@pytest.mark.usefixtures("quick", "home")
 def test_json_is_all_that_stands_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert verify("--json") == 0
     document = json.loads(capsys.readouterr().out)
@@ -160,8 +173,9 @@ def test_json_is_all_that_stands_on_standard_output(capsys: pytest.CaptureFixtur
 def test_quiet_prints_the_outcome_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert verify("--quiet") == 0
     verdict, report = capsys.readouterr().out.splitlines()
-    assert (
-        verdict == "The gradient agrees with every witness that spoke: slow witness, other; and with its exact value."
+    assert verdict == (
+        "The gradient agrees with every witness that spoke: slow witness, other; and with its exact value; "
+        "and float32 is within its bounds."
     )
     assert report.startswith("Report: ")
 

@@ -13,9 +13,12 @@ from typing import Any
 from refnn.errors import DataError
 from refnn.report import plots
 from refnn.report.tables import (
+    ALLOWED,
     BOUND,
     EXACT,
     NOISE,
+    allowed_grid,
+    allowed_title,
     blind_spots,
     certificate,
     exact_grid,
@@ -52,6 +55,10 @@ What a certificate is: the loss after one step, L(w − ηg), as a function of t
 tile: at all its rates the loss is proven to lie within its height. Where a
 box lies below the loss at the start, that is the proof; where it is hatched, the loss is proven to fall all the way
 through it. The boxes cover every rate up to the certified one. The line is what floats measure."""
+TOLERANCE = """\
+What a tolerance is worth: each element of the gradient in float32 is a dot, and the dash above it how far off it may be
+by a bound that is derived from its own roundings. What lies between the dashes and the line would go unnoticed with a
+constant tolerance; where the line meets the dotted one, zeros would too. Elements that are exactly 0 are left out."""
 PATHS = """\
 The loss over all samples on the plane that is closest to all paths (their first two principal directions), and the
 paths projected onto it."""
@@ -189,6 +196,9 @@ def _pictures(folder: Path, verification: Verification) -> list[tuple[str, str]]
     ]
     if descent is not None:
         figures.append(("certificate", plots.certificate(descent, loss), f"{CERTIFICATE} It is that of {samples}."))
+    moments = [(moment.when, moment.allowed) for moment in verification.moments if moment.allowed is not None]
+    if moments:
+        figures.append(("tolerance", plots.allowed(moments[:1] + moments[1:][-1:]), TOLERANCE))
     if verification.surface is not None:
         figures.append(
             (
@@ -222,6 +232,9 @@ def _markdown(verification: Verification, pictures: list[tuple[str, str]]) -> st
         witness_grid(verification.moments).markdown(),
         BOUND,
         *_exact_part(verification),
+        f"## {allowed_title(verification)}",
+        allowed_grid(verification.moments).markdown(),
+        ALLOWED,
         certificate(verification),
         "What each witness compared, and cannot see:",
         _bullets(blind_spots(verification.moments)),
@@ -256,7 +269,9 @@ def _html(verification: Verification, pictures: list[tuple[str, str]]) -> str:
         f"<h1>refnn verify</h1><p><strong>{html.escape(verdict(verification))}</strong></p>{facts}\n"
         f"<h2>{witness_title(verification)}</h2>{witness_grid(verification.moments).html()}\n"
         f"<p>{html.escape(BOUND)}</p>\n"
-        f"{_exact_html(verification)}<p>{html.escape(certificate(verification))}</p>\n"
+        f"{_exact_html(verification)}"
+        f"<h2>{allowed_title(verification)}</h2>{allowed_grid(verification.moments).html()}\n"
+        f"<p>{html.escape(ALLOWED)}</p>\n<p>{html.escape(certificate(verification))}</p>\n"
         f"<p>What each witness compared, and cannot see:</p>{_definitions(blind_spots(verification.moments))}\n"
         f"{_definitions(notes(verification.moments))}\n"
         f"<h2>{training_title(verification)}</h2>{training_grid(verification).html()}\n{figures}\n"

@@ -1,4 +1,4 @@
-"""Plots: loss curves, learning rates, a certificate, and the paths of the weights on the loss surface.
+"""Plots: loss curves, learning rates, a certificate, tolerances, and the paths of the weights on the loss surface.
 
 Every function draws numbers that it is given and returns a `matplotlib.figure.Figure`; nothing is shown, and pyplot's
 global state is not touched. The colours are those of Okabe and Ito, "Color Universal Design" (2008), which people of
@@ -16,6 +16,7 @@ import numpy as np
 
 from refnn.arrays import FloatArray
 from refnn.checks import extra, rounded_down
+from refnn.report.allowed import ABSOLUTE, RELATIVE, Allowed, constant_tolerance
 from refnn.report.measure import Run, Sweep
 from refnn.report.proven import Descent
 from refnn.report.verification import Surface
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["certificate", "learning_rates", "loss_curves", "save", "weight_paths"]
+__all__ = ["allowed", "certificate", "learning_rates", "loss_curves", "save", "weight_paths"]
 
 GREY = "#666666"
 COLOURS = ("#0072B2", "#D55E00", "#009E73")  # of the three variants: blue, vermilion, bluish green
@@ -39,6 +40,7 @@ BOXES: dict[bool, Any] = {
     False: {"facecolor": "#0072B238", "edgecolor": "#0072B2", "lw": 1.2},
 }
 BOX_NAMES = ("tile: L is proven to fall all the way", "tile: L is proven to be below L(w)")
+CONSTANT = f"constant tolerance {ABSOLUTE:g} + {RELATIVE:g}·|g| (PyTorch's for float32)"
 SETTINGS: Any = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -286,6 +288,54 @@ def certificate(descent: Descent, loss: str = "loss") -> Figure:
         proven = f"every learning rate up to {rounded_down(descent.rate, 4)} lowers the loss"
         ax.set_title(f"One step: {proven if descent.rate else 'no learning rate is proven to lower the loss'}")
         figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        return figure
+
+
+def allowed(moments: Sequence[tuple[str, Allowed]]) -> Figure:
+    """For each element of the gradient its size, the error of float32, its bound, and what constants would allow.
+
+    Elements that are exactly 0 have no place on the axis. Where there is no error, a triangle stands on the edge.
+
+    Parameters
+    ----------
+    moments
+        When, and what was found.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    with _drawing(len(moments), 1 + 4.5 * len(moments), 5.2) as (figure, panels):
+        across = _edges(window(np.concatenate([found.sizes for _, found in moments]), HIGHEST))
+        line = np.geomspace(*across, 100)
+        every = [part for _, found in moments for part in (found.errors, found.bounds)]
+        low, high = _edges(window(np.concatenate([*every, 20 * constant_tolerance(line)]), HIGHEST))
+        for (when, found), ax in zip(moments, panels, strict=True):
+            there = found.sizes > 0
+            size, error, bound = (part[there] for part in (found.sizes, found.errors, found.bounds))
+            known, right = np.isfinite(bound), error == 0
+            size, error, bound = size.clip(*across), error.clip(low, high), bound.clip(low, high)
+            ax.plot(line, line.clip(low, 2 * high), ":", color=GREY, lw=1.4, label="as large as g: beyond, zeros pass")
+            ax.plot(line, constant_tolerance(line), "--", color="black", lw=1.4, label=CONSTANT)
+            ax.vlines(size[known], error[known], bound[known], color=GREY, lw=0.4)
+            ax.plot(
+                size[known], bound[known], "_", color=COLOURS[1], ms=8, mew=1.8, label="derived bound of an element"
+            )
+            ax.plot(size[~right], error[~right], "o", color=COLOURS[0], ms=4, mew=0, label="its error in float32")
+            if right.any():
+                edge: Any = {"clip_on": False, "label": "no error, on the edge"}
+                ax.plot(size[right], error[right], "^", color=COLOURS[2], ms=6, **edge)
+            ax.set_xscale("log")
+            ax.set_yscale("log")
+            ax.set_xlim(*across)
+            ax.set_ylim(low, high)
+            ax.set_xlabel("size of an element g of the gradient")
+            several = f"{len(size)} of the {found.elements}" if len(size) < found.elements else found.elements
+            ax.set_title(f"{when}: {several} elements")
+        panels[0].set_ylabel("distance from g")
+        names = {name: handle for ax in panels for handle, name in zip(*ax.get_legend_handles_labels(), strict=True)}
+        figure.legend(names.values(), names.keys(), loc="outside lower center", ncols=2)
         return figure
 
 

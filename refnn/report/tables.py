@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from refnn.checks import extra
+from refnn.report.allowed import ABSOLUTE, RELATIVE, Allowed
 from refnn.report.measure import Run
 from refnn.report.proven import DIGITS, Rounding
 from refnn.report.verification import Moment, Verification
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = [
+    "ALLOWED",
     "BOUND",
     "EXACT",
     "NOISE",
     "Grid",
     "Section",
+    "allowed_grid",
+    "allowed_table",
+    "allowed_title",
     "blind_spots",
     "certificate",
     "exact_grid",
@@ -52,6 +57,12 @@ exact values are computed by the same formulas in ball arithmetic, which enclose
 and no wrong formula. ulps: how far apart the two are, in units in the last place (the witnesses' above count the
 gradient by the inputs too). bounds: the largest error of any element, relative to its derived bound: up to 1 is
 agreement. right: how many elements are the float64 nearest to the exact value."""
+ALLOWED = f"""\
+For each moment the gradient by the same program in float32, against the truth. bounds: the largest error of any
+element, relative to its bound, which is derived and not chosen: up to 1 is agreement. known: how many elements are
+larger than their bounds, or exactly 0; of the others not even the sign can be told. median: of bound/size. unnoticed:
+of how many elements an error of twice the bound would pass the constants that PyTorch's assert_close takes for float32,
+{ABSOLUTE:g} + {RELATIVE:g}·size. undecided: zeros would pass. in bfloat16: what its bounds say."""
 NOISE = "Noise: the root mean square of (loss of the batch − loss of all samples), in the last half of training."
 
 SPOKE = ("agrees", "disagrees", "undecided")
@@ -248,6 +259,54 @@ def exact_table(verification: Verification) -> Table:
     return exact_grid(verification.moments).rich(exact_title(verification), EXACT)
 
 
+def allowed_grid(moments: Sequence[Moment]) -> Grid:
+    """Two rows for each moment: how far float32 is from the truth and may be, and what bfloat16 could tell.
+
+    Parameters
+    ----------
+    moments
+        As in `refnn.report.verification.Verification`.
+
+    Returns
+    -------
+    Grid
+        See `ALLOWED` for what the numbers are.
+    """
+    header = ("largest error at", "bounds", "known", "median", "unnoticed", "verdict")
+    sections = tuple(Section(moment.when, _allowed_rows(moment.allowed)) for moment in moments)
+    return Grid(header, (False, True, True, True, True, False), sections)
+
+
+def _allowed_rows(allowed: Allowed | None) -> tuple[tuple[str, ...], ...]:
+    if allowed is None:
+        return (("out of float32's range", *[NOTHING] * 4, ""),)
+    n = allowed.elements
+    unnoticed = f"{allowed.unnoticed}, {100 * allowed.unnoticed / n:.0f} %"
+    known, median = f"{allowed.decided} of {n}", _number(allowed.relative, 2)
+    coarse = f"{allowed.bfloat16_decided} of {n}", _number(allowed.bfloat16_relative, 2)
+    return (
+        (allowed.place, _number(allowed.ratio, 2), known, median, unnoticed, allowed.verdict),
+        ("in bfloat16", "", *coarse, "", ""),
+    )
+
+
+def allowed_title(verification: Verification) -> str:
+    """What the table of float32 shows, and on how many samples."""
+    several = {moment.allowed.samples for moment in verification.moments if moment.allowed is not None}
+    return f"How far off float32 may be, on {of_all(max(several, default=0), len(verification.data.x))}"
+
+
+def allowed_table(verification: Verification) -> Table:
+    """`allowed_grid` for the terminal.
+
+    Raises
+    ------
+    MissingExtraError
+        If rich is not installed.
+    """
+    return allowed_grid(verification.moments).rich(allowed_title(verification), ALLOWED)
+
+
 def certificate(verification: Verification) -> str:
     """Which learning rates provably lower the loss, in a sentence or two; or what it needs to say so."""
     descent = verification.descent
@@ -351,6 +410,7 @@ def verdict(verification: Verification) -> str:
     said = [(row.verdict, _name(row), moment.when) for moment in verification.moments for row in moment.rows]
     against = [f"{name} ({when})" for word, name, when in said if word == "disagrees"]
     against += [f"its exact value ({m.when})" for m in verification.moments if m.rounding and m.rounding.ratio > 1]
+    against += [f"its bounds in float32 ({m.when})" for m in verification.moments if m.allowed and m.allowed.ratio > 1]
     undecided = [f"{name} ({when})" for word, name, when in said if word == "undecided"]
     unknown = [m.when for m in verification.moments if m.rounding and math.isnan(m.rounding.ratio)]
     silent = [moment.when for moment in verification.moments if not moment.agrees]
@@ -366,7 +426,8 @@ def verdict(verification: Verification) -> str:
     else:
         names = dict.fromkeys(name for word, name, _ in said if word == "agrees")
         exact = "; and with its exact value" if all(moment.rounding for moment in verification.moments) else ""
-        parts.append(f"The gradient agrees with every witness that spoke: {', '.join(names)}{exact}.")
+        single = "; and float32 is within its bounds" if all(moment.allowed for moment in verification.moments) else ""
+        parts.append(f"The gradient agrees with every witness that spoke: {', '.join(names)}{exact}{single}.")
     diverged = [
         f"{run.variant} (at step {run.diverged_at})" for run in verification.runs if run.diverged_at is not None
     ]

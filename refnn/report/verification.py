@@ -22,6 +22,7 @@ from refnn.errors import MissingExtraError
 from refnn.layers import Dense
 from refnn.losses import SoftmaxCrossEntropy, SquaredError
 from refnn.network import Network
+from refnn.report.allowed import Allowed, examine_allowed
 from refnn.report.measure import Plane, Run, Sweep, accuracy, extent, loss_surface, main_plane, record, sweep_rates
 from refnn.report.proven import Descent, Rounding, examine_descent, examine_rounding
 from refnn.witnesses import ALL as WITNESSES
@@ -39,7 +40,8 @@ EXACT = 10_000_000
 """The exact gradient is that of so many samples that samples · parameters stays below this: it takes seconds."""
 
 CERTIFIED = 100_000
-"""The learning rate is certified for so many samples that samples · parameters stays below this: likewise."""
+"""The learning rate is certified, and float32 examined, for so many samples that samples · parameters stays below this:
+likewise."""
 
 SWEEP_EPOCHS = 50
 """Each learning rate is tried for so many epochs, or for fewer if training is shorter."""
@@ -110,23 +112,33 @@ class Moment:
         What each witness said.
     rounding
         How far the gradient is from the exact one; None without python-flint.
+    allowed
+        How far it is in float32, and may be; None where a number leaves that format's range.
     """
 
     when: str
     rows: tuple[Row, ...]
     rounding: Rounding | None = None
+    allowed: Allowed | None = None
 
     @property
     def agrees(self) -> bool:
-        """Whether a witness spoke, all that did agreed, and so did the exact gradient, if there is one."""
-        within = self.rounding is None or self.rounding.ratio <= 1
+        """Whether a witness spoke, all that did agreed, and so did the exact gradient and float32, if there are any.
+
+        That zeros would pass in float32 is so of the format; it is told, and no fault.
+        """
+        within = (self.rounding is None or self.rounding.ratio <= 1) and not self._out_in_float32
         return within and {row.verdict for row in self.rows} - {"not installed", "not run"} == {"agrees"}
 
     @property
     def disagrees(self) -> bool:
-        """Whether a witness disagreed, or the exact gradient is out of its bound."""
-        out = self.rounding is not None and self.rounding.ratio > 1
+        """Whether a witness disagreed, or the exact gradient or float32 is out of its bound."""
+        out = (self.rounding is not None and self.rounding.ratio > 1) or self._out_in_float32
         return out or any(row.verdict == "disagrees" for row in self.rows)
+
+    @property
+    def _out_in_float32(self) -> bool:
+        return self.allowed is not None and self.allowed.verdict == "disagrees"
 
 
 @final
@@ -190,12 +202,12 @@ class Verification:
 
     @property
     def agrees(self) -> bool:
-        """Whether the witnesses and the exact gradient agree at every moment, and no run diverged."""
+        """Whether the witnesses, the exact gradient and float32 agree at every moment, and no run diverged."""
         return all(moment.agrees for moment in self.moments) and all(run.diverged_at is None for run in self.runs)
 
     @property
     def disagrees(self) -> bool:
-        """Whether a witness disagreed, or a run diverged; if neither, and they do not agree, it is undecided."""
+        """Whether a moment disagrees, or a run diverged; if neither, and they do not agree, it is undecided."""
         return any(moment.disagrees for moment in self.moments) or any(run.diverged_at is not None for run in self.runs)
 
     def accuracy(self, run: Run) -> float | None:
@@ -231,6 +243,7 @@ class Verification:
                 "settings": asdict(self.settings) | {"activation": str(self.settings.activation)},
                 "witnesses": [{"when": m.when, **asdict(row)} for m in self.moments for row in m.rows],
                 "exact": [{"when": m.when, **asdict(m.rounding)} for m in self.moments if m.rounding is not None],
+                "float32": [{"when": m.when, **asdict(m.allowed)} for m in self.moments if m.allowed is not None],
                 "certificate": None if self.descent is None else _certificate(self.descent),
                 "training": [
                     {
@@ -335,7 +348,7 @@ def verify(data: Dataset, settings: Settings | None = None, narrator: Narrator =
     network = network_for(data, settings)
     w = network.initial_parameters(rng=generator(settings.seed))
 
-    chosen = examined_samples(len(x), network.size)
+    chosen, few = examined_samples(len(x), network.size), evenly_spaced(len(x), CERTIFIED // network.size)
     missing = _what_is_missing()
 
     def examined(when: str, parameters: FloatArray) -> Moment:
@@ -347,7 +360,7 @@ def verify(data: Dataset, settings: Settings | None = None, narrator: Narrator =
 
         rows = examine(network, parameters, x[chosen], y[chosen], progress=progress)
         narrator(what, 1)
-        return Moment(when, rows, None if missing else rounding(when, parameters))
+        return Moment(when, rows, None if missing else rounding(when, parameters), allowed(when, parameters))
 
     def rounding(when: str, parameters: FloatArray) -> Rounding:
         narrator(f"exact gradient {when}", 0)
@@ -356,12 +369,17 @@ def verify(data: Dataset, settings: Settings | None = None, narrator: Narrator =
         narrator(f"exact gradient {when}", 1)
         return found
 
+    def allowed(when: str, parameters: FloatArray) -> Allowed | None:
+        narrator(f"float32 {when}", 0)
+        found = examine_allowed(network, parameters, x[few], y[few])
+        narrator(f"float32 {when}", 1)
+        return found
+
     def telling(what: str) -> Callable[[float], None]:
         return lambda done: narrator(what, done)
 
     moments, runs = [examined("before training", w)], []
-    some = evenly_spaced(len(x), CERTIFIED // network.size)
-    descent = None if missing else examine_descent(network, w, x[some], y[some], telling("certified learning rate"))
+    descent = None if missing else examine_descent(network, w, x[few], y[few], telling("certified learning rate"))
     for variant, batches in settings.variants().items():
         run = record(
             variant,

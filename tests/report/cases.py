@@ -11,6 +11,7 @@ import pytest
 
 import refnn
 from refnn.datasets import Dataset
+from refnn.report.allowed import Allowed
 from refnn.report.measure import Plane, Run, Sweep
 from refnn.report.proven import Box, Descent, Rounding
 from refnn.report.verification import Moment, Settings, Surface, Verification
@@ -28,6 +29,29 @@ ROUNDING = Rounding(7, 8, 5, 0, 0, 123.45, "0.weight[1, 0]", 0.1, "1.00000000000
 
 def rounding(**changes: object) -> Rounding:
     return replace(ROUNDING, **changes)  # type: ignore[arg-type] # the names are Rounding's
+
+
+ALLOWED = Allowed(
+    samples=7,
+    elements=8,
+    verdict="agrees",
+    ratio=0.5,
+    place="0.weight[2, 1]",
+    decided=7,
+    relative=2.5e-06,
+    unnoticed=6,
+    bfloat16_decided=3,
+    bfloat16_relative=0.75,
+    sizes=np.array([0.25, 0.0, 4.0, 1.0]),
+    errors=np.array([1e-8, 0.0, 0.0, 2e-7]),
+    bounds=np.array([2e-8, 0.0, np.inf, 5e-7]),
+    reference="exact",
+    seconds=0.25,
+)
+
+
+def allowed(**changes: object) -> Allowed:
+    return replace(ALLOWED, **changes)  # type: ignore[arg-type] # the names are Allowed's
 
 
 def descent(**changes: object) -> Descent:
@@ -96,6 +120,7 @@ def verification(
                 "before training",
                 (ROW, row(witness="other", verdict="not installed", ulps=None, ratio=None)),
                 ROUNDING,
+                ALLOWED,
             ),
         )
     return Verification(data, network, Settings(batch_size=5), 7, moments, runs, sweep(), around, descent())

@@ -15,9 +15,9 @@ from refnn import DataError
 from refnn.report import folder as module
 from refnn.report import plots
 from refnn.report.folder import check_folder, write
-from refnn.report.tables import EXACT, exact_title
+from refnn.report.tables import ALLOWED, EXACT, allowed_title, exact_title
 from refnn.report.verification import Moment
-from tests.report.cases import ROW, descent, run, surface, verification
+from tests.report.cases import ROW, allowed, descent, run, surface, verification
 
 FILES = {
     "certificate.png",
@@ -29,9 +29,11 @@ FILES = {
     "loss.svg",
     "report.json",
     "report.md",
+    "tolerance.png",
+    "tolerance.svg",
 }
 
-PICTURES = {"loss.svg", "learning_rates.svg", "certificate.svg", "surface.svg"}
+PICTURES = {"loss.svg", "learning_rates.svg", "certificate.svg", "tolerance.svg", "surface.svg"}
 
 
 def names(folder: Path) -> set[str]:
@@ -93,6 +95,8 @@ def test_the_pages_show_the_exact_gradient_and_the_certificate(written: Path) ->
     for document in (page, text):
         for part in (exact_title(verification()), "0.weight[1, 0]", "1.0000000000000001e-01", EXACT):
             assert part in document
+        for part in (allowed_title(verification()), "0.weight[2, 1]", "6, 75 %", "3 of 8", ALLOWED, module.TOLERANCE):
+            assert part in document
         assert "up to 1.96875 it falls. The proof has 3 tiles" in document
         assert "one step from the start lowers the loss of all 7 samples." in " ".join(document.split())
 
@@ -102,7 +106,7 @@ def test_without_proofs_the_pages_say_what_is_missing(tmp_path: Path) -> None:
     bare = (Moment("before training", (ROW,)),)
     found = replace(verification(moments=bare), descent=None, missing="flint is not there. Run: x")
     write(found, tmp_path / "report")
-    assert names(tmp_path / "report") == FILES - {"certificate.png", "certificate.svg"}
+    assert names(tmp_path / "report") == {name for name in FILES if not name.startswith(("certificate", "tolerance"))}
     for page in ("index.html", "report.md"):
         document = (tmp_path / "report" / page).read_text(encoding="utf-8")
         assert "No exact values and no proofs: flint is not there. Run: x." in document
@@ -116,6 +120,19 @@ def test_a_certificate_of_no_rate_has_a_picture_and_no_band(tmp_path: Path) -> N
     write(found, tmp_path / "report")
     assert names(tmp_path / "report") == FILES
     assert "shaded" not in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("blank")
+def test_the_picture_of_tolerances_is_of_the_first_and_the_last_moment_that_has_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[list[str]] = []
+    monkeypatch.setattr(plots, "allowed", lambda moments: drawn.append([when for when, _ in moments]))
+    bare = Moment("bare", (ROW,))
+    moments = [Moment(when, (ROW,), None, allowed()) for when in ("a", "b", "c")]
+    for several in ((bare, *moments, bare), moments[:2], moments[:1]):
+        write(verification(moments=tuple(several)), tmp_path / "report")
+    assert drawn == [["a", "c"], ["a", "b"], ["a"]]
 
 
 @pytest.mark.usefixtures("blank")

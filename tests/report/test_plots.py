@@ -17,9 +17,10 @@ from matplotlib.patches import Rectangle
 from refnn import MissingExtraError
 from refnn.report import plots
 from refnn.report.measure import Plane, Sweep
-from refnn.report.plots import certificate, learning_rates, loss_curves, save, weight_paths, window
+from refnn.report.plots import allowed, certificate, learning_rates, loss_curves, save, weight_paths, window
 from refnn.report.proven import Box
 from refnn.report.verification import Surface
+from tests.report import cases
 from tests.report.cases import descent, run, surface, sweep
 
 RUNS = (run("full batch", end=0.25), run("single sample", end=0.125), run("mini-batch of 5", end=0.5))
@@ -240,6 +241,59 @@ def test_a_certificate_of_nothing_is_drawn_without_boxes(tmp_path: Path, start: 
     save(figure, tmp_path, "certificate")
 
 
+def by_name(ax: Axes) -> dict[str, tuple[list[float], list[float]]]:
+    """The numbers of every line, by the first word of its name."""
+    lines = zip(ax.lines, drawn(ax), strict=True)
+    return {str(line.get_label()).partition(" ")[0]: numbers for line, numbers in lines}
+
+
+def test_each_element_has_an_error_below_its_bound_and_below_what_constants_allow(tmp_path: Path) -> None:
+    right = cases.allowed(elements=2, sizes=np.full(2, 0.5), errors=np.full(2, 1e-9), bounds=np.full(2, 1e-8))
+    figure = allowed([("before", cases.ALLOWED), ("after", right)])
+    left, other = figure.axes
+    lines = by_name(left)
+    assert lines["derived"] == ([0.25, 1.0], [2e-8, 5e-7])  # the third has none, and the second is exactly 0
+    assert lines["its"] == ([0.25, 1.0], [1e-8, 2e-7])
+    low, high = left.get_ylim()
+    assert lines["no"] == ([4.0], [low])  # its error is exactly 0
+    assert [line.get_clip_on() for line in left.lines if line.get_marker() == "^"] == [False]
+    sizes, constant = lines["constant"]
+    ends = (1e-5 + 1.3e-6 * 0.125, 1e-5 + 1.3e-6 * 8)  # twice as far as the sizes reach
+    assert (sizes[0], sizes[-1], constant[0], constant[-1]) == (0.125, 8.0, *ends)
+    assert lines["as"][0] == sizes
+    assert by_name(other)["its"] == ([0.5, 0.5], [1e-9, 1e-9])
+    assert "no" not in by_name(other)
+    for ax in figure.axes:
+        assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+        assert (ax.get_xlim(), ax.get_ylim()) == ((0.125, 8.0), (low, high))
+    assert (low, high) == (0.5e-9, 40 * ends[1])
+    assert left.get_title(loc="left") == "before: 3 of the 8 elements"
+    assert other.get_title(loc="left") == "after: 2 elements"
+    assert legend(figure) == [
+        "as large as g: beyond, zeros pass",
+        "constant tolerance 1e-05 + 1.3e-06·|g| (PyTorch's for float32)",
+        "derived bound of an element",
+        "its error in float32",
+        "no error, on the edge",
+    ]
+    save(figure, tmp_path, "tolerance")
+
+
+def test_a_line_leads_from_each_error_to_its_bound() -> None:
+    (ax,) = allowed([("now", cases.ALLOWED)]).axes
+    (lines,) = ax.collections
+    ends = [path.vertices.tolist() for path in lines.get_paths()]  # type: ignore[union-attr] # paths have vertices
+    assert ends == [[[0.25, 1e-8], [0.25, 2e-8]], [[1.0, 2e-7], [1.0, 5e-7]]]
+
+
+@pytest.mark.parametrize(("size", "error", "bound"), [(0.0, 0.0, 0.0), (1e-300, 1e-300, np.inf), (3e38, 1e38, 1e300)])
+def test_gradients_of_zeros_and_at_the_ends_of_the_range_can_be_drawn(
+    tmp_path: Path, size: float, error: float, bound: float
+) -> None:
+    numbers = {"sizes": np.array([size]), "errors": np.array([error]), "bounds": np.array([bound])}
+    save(allowed([("now", cases.allowed(elements=1, **numbers))]), tmp_path, "tolerance")  # nothing overflows
+
+
 def test_weight_paths_are_projected_and_end_with_a_marker() -> None:
     figure = weight_paths(surface(), RUNS, "loss in nats")
     ax, bar = figure.axes
@@ -312,6 +366,8 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
         weight_paths(surface(), RUNS)
     with pytest.raises(MissingExtraError, match="pip install matplotlib"):
         certificate(descent())
+    with pytest.raises(MissingExtraError, match="pip install matplotlib"):
+        allowed([("now", cases.ALLOWED)])
 
 
 def test_the_colours_are_okabe_and_itos() -> None:

@@ -16,6 +16,9 @@ from refnn import MissingExtraError
 from refnn.report.tables import (
     Grid,
     Section,
+    allowed_grid,
+    allowed_table,
+    allowed_title,
     blind_spots,
     certificate,
     exact_grid,
@@ -31,7 +34,7 @@ from refnn.report.tables import (
     witness_title,
 )
 from refnn.report.verification import Moment
-from tests.report.cases import ROW, descent, rounding, row, run, verification
+from tests.report.cases import ROW, allowed, descent, rounding, row, run, verification
 
 GRID = Grid(
     ("name", "n"), (False, True), (Section("one", (("a|b", "1"),)), Section("", (("<c>", "2"), ("not installed", "–"))))
@@ -202,9 +205,9 @@ def test_numbers_have_no_accuracy_and_remarks_show_only_if_there_are_some() -> N
 
 
 def test_the_verdict_names_what_agrees() -> None:
-    assert (
-        verdict(verification())
-        == "The gradient agrees with every witness that spoke: slow witness; and with its exact value."
+    assert verdict(verification()) == (
+        "The gradient agrees with every witness that spoke: slow witness; "
+        "and with its exact value; and float32 is within its bounds."
     )
     without = Moment("before training", (ROW,))
     assert (
@@ -321,3 +324,58 @@ def test_the_verdict_names_the_exact_value_if_it_is_out_of_the_bound_or_not_know
     assert verdict(found) == "The gradient disagrees with its exact value (before)."
     found = verification(moments=(Moment("before", (ROW,), unknown), Moment("after", (ROW,), rounding())))
     assert verdict(found) == "Undecided, for the exact gradient is not known before."
+
+
+# ----------------------------------------------------------------------------------------------------------- tolerances
+
+
+def test_float32_is_shown_above_what_bfloat16_could_tell() -> None:
+    moments = (Moment("before training", (ROW,), None, allowed()), Moment("after", (ROW,)))
+    grid = allowed_grid(moments)
+    assert grid.header == ("largest error at", "bounds", "known", "median", "unnoticed", "verdict")
+    assert grid.sections == (
+        Section(
+            "before training",
+            (
+                ("0.weight[2, 1]", "0.5", "7 of 8", "2.5e-06", "6, 75 %", "agrees"),
+                ("in bfloat16", "", "3 of 8", "0.75", "", ""),
+            ),
+        ),
+        Section("after", (("out of float32's range", "–", "–", "–", "–", ""),)),
+    )
+
+
+def test_the_table_of_float32_fits_a_terminal_of_eighty_columns_and_explains_itself() -> None:
+    wide = allowed(elements=67, decided=66, unnoticed=67, bfloat16_relative=1234.5, verdict="disagrees")
+    moments = (Moment("after mini-batch of 4096", (ROW,), None, wide), Moment("later", (ROW,)))
+    text = drawn(allowed_table(verification(moments=moments)), 80)
+    for part in (
+        "after mini-batch of 4096",
+        "66 of 67",
+        "67, 100 %",
+        "1.2e+03",
+        "disagrees",
+        "out of float32's range",
+    ):
+        assert part in text
+    assert "…" not in text
+    assert "assert_close takes for float32, 1e-05 + 1.3e-06·size" in " ".join(text.split())
+
+
+def test_the_title_of_float32_says_of_how_many_samples() -> None:
+    found = verification()
+    assert allowed_title(found) == "How far off float32 may be, on all 7 samples"
+    bare, some = Moment("before", (ROW,)), Moment("after", (ROW,), None, allowed(samples=3))
+    assert allowed_title(replace(found, moments=(bare, some))) == "How far off float32 may be, on 3 of the 7 samples"
+    assert "0 of the 7" in allowed_title(replace(found, moments=(bare,)))
+
+
+def test_the_verdict_names_float32_if_it_is_out_of_its_bounds() -> None:
+    out, within = allowed(ratio=1.5, verdict="disagrees"), allowed(verdict="undecided")
+    moments = (Moment("before", (ROW,), rounding(ratio=2.0), out), Moment("after", (ROW,), None, within))
+    assert verdict(verification(moments=moments)) == (
+        "The gradient disagrees with its exact value (before), its bounds in float32 (before)."
+    )
+    assert verdict(verification(moments=moments[1:])) == (
+        "The gradient agrees with every witness that spoke: slow witness; and float32 is within its bounds."
+    )

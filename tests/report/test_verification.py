@@ -18,6 +18,7 @@ from refnn.report.verification import Moment, Settings, examined_samples, jsonab
 from refnn.witnesses import Row
 from tests.report.cases import (
     ROW,
+    allowed,
     hide_flint,
     quick_descent,
     quick_examine,
@@ -88,6 +89,7 @@ def test_all_variants_start_from_the_same_parameters_and_are_examined(kind: str)
         "certified learning rate",
         *(f"witnesses {moment.when}" for moment in found.moments),
         *(f"exact gradient {moment.when}" for moment in found.moments),
+        *(f"float32 {moment.when}" for moment in found.moments),
         *(f"training, {one.variant}" for one in found.runs),
     }
     assert all(0 <= done <= 1 for _, done in told)
@@ -159,6 +161,9 @@ def test_the_exact_gradient_and_a_certificate_are_part_of_it(kind: str, monkeypa
         assert moment.rounding is not None
         assert moment.rounding.ratio <= 1
         assert (moment.rounding.samples, moment.rounding.elements) == (7, found.network.size)
+        assert moment.allowed is not None
+        assert moment.allowed.ratio <= 1
+        assert (moment.allowed.samples, moment.allowed.elements) == (7, found.network.size)
     assert found.descent is not None
     assert found.descent.holds
     assert found.descent.samples == 7
@@ -183,8 +188,15 @@ def test_large_tables_are_proven_on_samples_that_are_evenly_spaced(monkeypatch: 
         return rounding(samples=len(x))
 
     monkeypatch.setattr(module, "examine_rounding", examine_rounding)
+    asked = []
+
+    def examine_allowed(network: refnn.Network, w: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
+        asked.append((x.tolist(), y.tolist()))
+
+    monkeypatch.setattr(module, "examine_allowed", examine_allowed)
     found = verify(small_data(), QUICK)
     data = small_data().standardised()
+    assert asked == [(data.x[[0, 1, 3, 5]].tolist(), data.y[[0, 1, 3, 5]].tolist())] * 4
     assert seen == [(data.x[[0, 1, 2, 4, 5]].tolist(), data.y[[0, 1, 2, 4, 5]].tolist())] * 4
     assert found.descent is not None
     assert found.descent.samples == 4
@@ -198,6 +210,7 @@ def test_without_flint_all_else_is_done_and_it_is_said_what_to_install(monkeypat
     assert found.missing == "python-flint is not installed. Run: pip install python-flint"
     assert found.descent is None
     assert {moment.rounding for moment in found.moments} == {None}
+    assert {moment.allowed and moment.allowed.reference for moment in found.moments} == {"float64"}
     assert found.agrees
     assert not [what for what in told if what.startswith(("exact", "certified"))]
     document = found.as_json()
@@ -254,6 +267,17 @@ def test_the_exact_gradient_must_be_within_its_bound(ratio: float, agrees: bool,
     moment = Moment("now", (ROW,), rounding(ratio=ratio))
     assert (moment.agrees, moment.disagrees) == (agrees, disagrees)
     silent = Moment("now", (), rounding())
+    assert (silent.agrees, silent.disagrees) == (False, False)  # it is no witness
+
+
+@pytest.mark.parametrize(
+    ("verdict", "agrees", "disagrees"),
+    [("agrees", True, False), ("undecided", True, False), ("disagrees", False, True)],
+)
+def test_float32_must_be_within_its_bounds_and_need_not_be_known(verdict: str, agrees: bool, disagrees: bool) -> None:
+    moment = Moment("now", (ROW,), None, allowed(verdict=verdict))
+    assert (moment.agrees, moment.disagrees) == (agrees, disagrees)
+    silent = Moment("now", (), None, allowed())
     assert (silent.agrees, silent.disagrees) == (False, False)  # it is no witness
 
 
@@ -321,19 +345,34 @@ def test_the_json_holds_what_was_found() -> None:
         "correct": first.correct,
         "undecided": 0,
     }
+    assert [entry["when"] for entry in document["float32"]] == [moment.when for moment in found.moments]
+    single = found.moments[0].allowed
+    assert single is not None
+    shown = document["float32"][0]
+    assert shown["sizes"] == single.sizes.tolist()
+    assert {
+        key: shown[key] for key in ("verdict", "ratio", "elements", "decided", "unnoticed", "bfloat16_relative")
+    } == {
+        "verdict": single.verdict,
+        "ratio": single.ratio,
+        "elements": found.network.size,
+        "decided": single.decided,
+        "unnoticed": single.unnoticed,
+        "bfloat16_relative": single.bfloat16_relative,
+    }
     proof = document["certificate"]
     assert (proof["rate"], proof["beyond"], proof["reason"], proof["bits"]) == (1.96875, 2.0, "crossing", 128)
     assert (proof["holds"], proof["tiles"], proof["samples"]) == (True, 3, 7)
     assert proof["boxes"][0] == {"low": 0, "high": 0.5, "least": 0.25, "largest": 1, "falls": True}
     assert proof["losses"] == [0.25, 0, 2.25]
-    single = document["training"][1]
-    assert single["variant"] == "single sample"
-    assert single["final_loss"] == found.runs[1].final_loss
-    assert single["initial_loss"] == found.runs[1].losses[0]
-    assert single["steps"] == 21
-    assert single["noise"] == found.runs[1].noise
-    assert single["curve"]["losses"] == found.runs[1].losses.tolist()
-    assert single["accuracy"] == found.accuracy(found.runs[1])
+    training = document["training"][1]
+    assert training["variant"] == "single sample"
+    assert training["final_loss"] == found.runs[1].final_loss
+    assert training["initial_loss"] == found.runs[1].losses[0]
+    assert training["steps"] == 21
+    assert training["noise"] == found.runs[1].noise
+    assert training["curve"]["losses"] == found.runs[1].losses.tolist()
+    assert training["accuracy"] == found.accuracy(found.runs[1])
     assert [entry["rate"] for entry in document["learning_rates"]] == found.sweep.rates.tolist()
     assert 0 < document["surface"]["share"] <= 1
 
