@@ -122,7 +122,7 @@ class Precision:
         The format of every array: ``"float64"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``.
     accumulate
         The format in which matrix products, and other sums, are formed before they are stored; at least as fine as
-        `storage`.
+        `storage`. A sum that is divided next, as for a mean, is stored after that.
     function_ulps
         The largest error of exp, tanh and so on, in units in the last place of the storage format.
     function_rms

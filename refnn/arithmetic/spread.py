@@ -54,6 +54,9 @@ _RUN = 3
 """So many in a column may be alike by chance without being counted: the true variance of a rounding, of which (u·v)²/3
 is the most, is that over the square of the significand, on average half of it."""
 
+_OLDEST = 50
+"""After so many operations it is counted what is shared, asked or not: Python does not nest calls without end."""
+
 Counted: TypeAlias = FloatArray | Callable[[], FloatArray | None] | None
 
 
@@ -69,10 +72,16 @@ class Noise:
         Or a function that gives the one or the other.
     """
 
-    __slots__ = ("_across", "_down", "itself")
+    __slots__ = ("_across", "_down", "age", "itself")
 
     def __init__(self, itself: FloatArray, down: Counted = None, across: Counted = None) -> None:
-        self.itself, self._down, self._across = itself, down, across
+        self.itself, self._down, self._across, self.age = itself, down, across, 0
+
+    def after(self, operands: list[SpreadArray]) -> None:
+        """Note of how many operations in a row nothing has been counted; of not too many, for each calls the last."""
+        self.age = 1 + max((z.noise.age for z in operands if z.noise is not None), default=0)
+        if self.age > _OLDEST:
+            self._down, self._across, self.age = self.more_down, self.more_across, 0
 
     @property
     def more_down(self) -> FloatArray | None:
@@ -286,8 +295,8 @@ def _crossed(z: SpreadArray, shape: tuple[int, ...]) -> Flips:
     """The flips of an operand in a result of this shape, be it none; what is broadcast jumps n-fold in a sum over n."""
     if z.flips is None:
         return _STILL
-    times = math.prod(_shared(z.shape, shape))
-    return Flips(z.flips.variance * times, z.flips.fourths * times**3, z.flips.total)
+    times, (variance, fourths, total) = math.prod(_shared(z.shape, shape)), z.flips
+    return Flips(*(np.broadcast_to(part, shape) for part in (variance * times, fourths * times**3, total)))
 
 
 def _both(first: Flips, second: Flips) -> Flips:
@@ -374,6 +383,8 @@ def _rule(operation: Any, spread: Callable[..., Errors], number: int) -> Callabl
             noise, flips, fresh = spread(value, *arguments)
             if operation not in _SUMS:
                 noise = _within_range(like, value, noise)
+            if noise is not None:
+                noise.after(operands)
             trials = [other(index) for index in range(max(len(a.trials) for a in operands))]
             if fresh is not None and trials:
                 trials = _tried(like, value, fresh, trials, number)
@@ -438,12 +449,12 @@ def _errors(
 
 
 def _add(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
-    """One rounding, unless a number is exactly 0; a sum cannot underflow."""
+    """One rounding, unless the sum or a number is exactly 0; a sum cannot underflow."""
     passed = _sum(_through(a, 1.0, value.shape), _through(b, 1.0, value.shape))
-    fresh = _once(a, value, underflows=False)
+    fresh = np.where(value == 0, 0, _once(a, value, underflows=False))
     for z in (a, b):
-        if z.noise is None and not z.value.all():
-            fresh = np.where(z.value == 0, 0, fresh)
+        if not z.value.all():
+            fresh = np.where((z.value == 0) & _certain(z), 0, fresh)
     return _errors(passed, _flips(value.shape, (a, 1.0), (b, 1.0)), a, value, fresh)
 
 
@@ -491,10 +502,19 @@ def _divide(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
 
 def _scales(z: SpreadArray) -> NDArray[np.bool_]:
     """Where a factor is exactly 0 or a power of 2."""
-    if z.noise is not None or z.moved is not None:
+    certain = _certain(z)
+    if not certain.any():
         return _NOWHERE
     significand = np.abs(np.frexp(z.value)[0])
-    return np.asarray((significand == 0.5) | (significand == 0))
+    return np.asarray(((significand == 0.5) | (significand == 0)) & certain)
+
+
+def _certain(z: SpreadArray) -> NDArray[np.bool_]:
+    """Where there is no error."""
+    if z.moved is not None:
+        return _NOWHERE
+    smooth = True if z.noise is None else z.noise.itself == 0
+    return np.asarray(smooth & (True if z.flips is None else z.flips.total == 0))
 
 
 _NOWHERE = np.zeros((), np.bool_)
@@ -545,9 +565,8 @@ def _matmul(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
 
 def _empty(a: SpreadArray, b: SpreadArray) -> NDArray[np.bool_]:
     """Which sums have no term but zeros: they are exact."""
-    rows = np.asarray(~a.value.any(axis=1, keepdims=True)) if a.noise is None else _NOWHERE
-    columns = np.asarray(~b.value.any(axis=0)) if b.noise is None else _NOWHERE
-    return np.asarray(rows | columns)
+    rows, columns = (~((z.value != 0) | ~_certain(z)).any(axis=axis) for z, axis in ((a, 1), (b, 0)))
+    return np.logical_or.outer(rows, columns)
 
 
 def _walked(value: FloatArray, a: FloatArray, b: FloatArray, precision: Precision) -> FloatArray:
@@ -751,7 +770,7 @@ def _where_positive(value: FloatArray, z: SpreadArray, a: SpreadArray, b: Spread
     """The errors of the branch that is taken; and a jump to the other one, with the probability that z has its sign."""
     chosen, shape = z.value > 0, value.shape
     jump, reach = np.broadcast_to(np.abs(a.value - b.value), shape), _reach(z)
-    unsure = ~(np.abs(z.value) > reach) & ~(reach == 0)
+    unsure = np.broadcast_to(~(np.abs(z.value) > reach) & ~(reach == 0), shape)
 
     def taken(p: FloatArray, q: FloatArray) -> FloatArray:
         return np.where(unsure, np.maximum(p, q), np.where(chosen, p, q))
@@ -763,11 +782,11 @@ def _where_positive(value: FloatArray, z: SpreadArray, a: SpreadArray, b: Spread
         flips = Flips(*map(taken, _crossed(a, shape), _crossed(b, shape)))
     uncertain = unsure & (jump > 0)
     if uncertain.any():
-        digits, together = z.precision.format.digits, np.ones(shape)
+        digits, together = z.precision.format.digits, np.full(shape, math.prod(_shared(z.shape, shape)))
         for axis in (0, 1):
             alike = _alike(z.value, digits, axis)  # units that are alike cross together
             together = together if alike is None else together * alike
-        crossing = _crossing(z)[uncertain]
+        crossing = np.broadcast_to(_crossing(z), shape)[uncertain]
         jumps, times = jump[uncertain], together[uncertain]
         crossed = Flips(*(np.zeros(shape) for _ in Flips._fields))
         crossed.variance[uncertain] = crossing * jumps * jumps * times

@@ -25,9 +25,10 @@ from refnn.arithmetic.precision import Precision, PrecisionLike, precision_named
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.arithmetic.spread import Noise, SpreadArray
 from refnn.arrays import FloatArray
-from refnn.checks import instance, number, positive, shown
+from refnn.checks import instance, number, positive, representable, shown
 from refnn.errors import NonFiniteError, SettingError
 from refnn.network import Evaluation, Network
+from refnn.oracle.foreign import widened
 from refnn.oracle.questions import answer, batch, blocks, cotangents
 from refnn.rules import GradientDescent, Rule
 
@@ -292,7 +293,10 @@ def checked_probability(failure_probability: float) -> float:
 
 def asked(network: Network, w: ArrayLike, x: ArrayLike, y: ArrayLike, precision: Precision) -> Question:
     """The question that an implementation of this precision is asked: all numbers rounded to its storage format."""
-    checked = dict(zip(("w", "x", "y"), batch(network, w, x, y), strict=True))
+    given_y = widened("y", y)
+    classes = given_y.format is None  # integers stay what they are
+    batched = batch(network, widened("w", w).values, widened("x", x).values, y if classes else given_y.values)
+    checked = dict(zip(("w", "x", "y"), batched, strict=True))
     stored = {name: precision.format.nearest(array.astype(np.float64)) for name, array in checked.items()}
     for name, array in stored.items():
         if not np.isfinite(array).all():
@@ -343,9 +347,11 @@ def _spread(question: Question, log_odds: float, trials: int) -> Evaluation[Spre
 def _tried_on_few(question: Question, log_odds: float) -> list[SpreadArray]:
     """What a few samples lead to, in trials."""
     network, w, x, labels, precision, _ = question
-    few = np.linspace(0, len(x) - 1, min(len(x), _TRIED)).astype(int)
+    weighted = network.loss_function.reduction == "weights"  # then some samples may not count at all
+    few = np.linspace(0, len(x) - 1, len(x) if weighted else min(len(x), _TRIED)).astype(int)
     begun = SpreadArray.exact(w, precision, log_odds, (w,) * _FIRST_TRIALS)
-    return cotangents(network, begun, SpreadArray.exact(x[few], precision, log_odds), labels[few])
+    begun_x = SpreadArray.exact(x[few], precision, log_odds)
+    return representable("the answer", cotangents, network, begun, begun_x, labels[few])
 
 
 def _refuted(part: SpreadArray) -> bool:
@@ -366,7 +372,7 @@ def _refuted(part: SpreadArray) -> bool:
 
 def _as_tried(part: SpreadArray) -> SpreadArray:
     """With the variance that many trials show, where that is clearly more than the model's."""
-    if part.noise is None:
+    if part.noise is None or not part.trials:
         return part
     squares = sum((trial - part.value) ** 2 for trial in part.trials)
     seen = squares / (len(part.trials) * part.magnified**2)
@@ -378,14 +384,14 @@ def _as_tried(part: SpreadArray) -> SpreadArray:
 
 
 def is_decided(bound: FloatArray, value: FloatArray) -> NDArray[np.bool_]:
-    """Which elements are larger than their bound, or exactly zero."""
-    return np.asarray((np.abs(value) > bound) | (value == 0))
+    """Which elements are larger than their bound, or exactly zero: where no rounding happens, that is certain."""
+    return np.asarray((np.abs(value) > bound) | ((value == 0) & (bound == 0)))
 
 
 def block(name: str, bound: FloatArray, value: FloatArray) -> Block:
     """What the bounds of a block say."""
     decided = is_decided(bound, value)
-    says_something = bool((np.abs(value) > bound).any() or not value.any())
+    says_something = bool((np.abs(value) > bound).any() or not (value.any() or bound.any()))
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = float(np.median(np.where(value == 0, 0, bound / np.abs(value))))
     return Block(name, bound.size, int(np.count_nonzero(decided)), says_something, relative)

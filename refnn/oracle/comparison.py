@@ -7,6 +7,7 @@ outputs, the loss, the gradient of a parameter) for which zeros would pass too s
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias, final
@@ -54,9 +55,11 @@ class Element(NamedTuple):
     def __str__(self) -> str:
         """The number, the truth, and how far apart they may be."""
         where = f"[{', '.join(map(str, self.place))}]" if self.place else ""
+        said = f"{where} is {self.actual!r}, expected {self.expected!r}"
         error = abs(self.actual - self.expected)
-        allowed = f"off by {error:.3g}, where {self.bound:.3g} is allowed"
-        return f"{where} is {self.actual!r}, expected {self.expected!r}: {allowed}"
+        if not math.isfinite(error):
+            return f"{said}, give or take {self.bound:.3g}"
+        return f"{said}: off by {error:.3g}, where {self.bound:.3g} is allowed"
 
 
 class Compared(NamedTuple):
@@ -150,8 +153,11 @@ class Comparison:
     def _head(self) -> list[str]:
         worst = self.worst
         if self.verdict == "disagrees":
-            times = f"{worst.ratio:.3g} times its bound" if np.isfinite(worst.ratio) else "beyond any bound"
-            return [f"disagrees: {worst.name} is off by {times}", f"  {worst.name}{worst.worst}"]
+            if math.isfinite(worst.ratio):
+                how = f"is off by {worst.ratio:.3g} times its bound"
+            else:
+                how = "is off where no rounding happens" if math.isfinite(worst.worst.actual) else "is not finite"
+            return [f"disagrees: {worst.name} {how}", f"  {worst.name}{worst.worst}"]
         if self.verdict == "undecided":
             unknown = ", ".join(part.name for part in self.parts if part.verdict == "undecided")
             return [f"undecided: nothing is said of {unknown}, where zeros (or no step) would pass too"]
@@ -245,6 +251,12 @@ def compare(
             "outputs, loss, gradient, input_gradient and parameters are all None",
             "Pass at least one of them",
         )
+    if "parameters" not in given and rule is not None:
+        raise SettingError(
+            f"rule is {shown(rule)}, and parameters are None",
+            "a rule makes a step, and only parameters are compared after one",
+            "Pass the parameters after the step and its learning rate, or leave out the rule",
+        )
     if ("parameters" in given) != (learning_rate is not None):
         raise SettingError(
             f"learning_rate is {shown(learning_rate)}, parameters are {'given' if 'parameters' in given else 'None'}",
@@ -254,6 +266,12 @@ def compare(
     chosen = _precision(precision, {name: array.format for name, array in given.items()})
     question = asked(network, w, x, y, chosen)
     _fit(question, given)
+    if not any(array.values.size for array in given.values()):
+        raise SettingError(
+            f"{', '.join(given)} {'is' if len(given) == 1 else 'are'} empty",
+            "the network has no parameters, so there is nothing to compare",
+            "Pass outputs, loss or input_gradient",
+        )
     budget = derive(question, checked_probability(failure_probability))
     truth = expect(budget, rule=GradientDescent() if rule is None else rule, learning_rate=learning_rate)
     return truth.judge({name: array.values for name, array in given.items()})
@@ -278,6 +296,15 @@ def _given(
 
 def _packed(network: Network, name: str, by_name: Mapping[Any, object]) -> Foreign:
     """A vector, from arrays by the names of parameters."""
+    expected = network.names()
+    if by_name.keys() != expected.keys():
+        missing = ", ".join(key for key in expected if key not in by_name) or "nothing"
+        unknown = ", ".join(map(shown, by_name.keys() - expected.keys())) or "nothing"
+        raise SettingError(
+            f"{name} lacks {missing} and has {unknown} besides",
+            f"the parameters of this network are {', '.join(expected) or 'none'}",
+            "Pass exactly one array for each, or a vector",
+        )
     arrays = {str(key): widened(f"{name}[{key!r}]", value) for key, value in by_name.items()}
     kind = common_format({f"{name}[{key!r}]": array.format for key, array in arrays.items()})
     return Foreign(network.pack({key: array.values for key, array in arrays.items()}), kind)
@@ -360,7 +387,7 @@ class Expectation:
         question = self.budget.question
         old = {f"new {name}": array for name, array in question.network.unpack(question.w).items()}
         parts = [
-            _compared(name, actual, self.values[name], self.rest.get(name, 0.0), self.bounds[name], old.get(name))
+            _compared(name, actual, self.values[name], self.rest.get(name), self.bounds[name], old.get(name))
             for name, actual in _by_part(question.network, found).items()
             if actual.size
         ]
@@ -430,21 +457,27 @@ def _compared(
     name: str,
     actual: FloatArray,
     expected: FloatArray,
-    rest: FloatArray | float,
+    rest: FloatArray | None,
     bound: FloatArray,
     old: FloatArray | None,
 ) -> Compared:
-    """What is said of a part, whose trivial answer is zero, or after a step the old values."""
+    """What is said of a part, whose trivial answer is zero, or after a step the old values.
+
+    Without `rest`, the truth is float64, and what is zero there is known to be zero only where no rounding happens.
+    """
+    certain = np.asarray(bound == 0 if rest is None else np.True_)
+    rest = np.zeros(()) if rest is None else rest
     with np.errstate(all="ignore"):
         error = np.abs(actual - expected - rest)
         ratios = np.where(error == 0, 0, error / bound)
         ratios = np.where(np.isnan(ratios), np.inf, ratios)
     ratios = np.where(bound == np.inf, 0, ratios)  # where nothing can be said, nothing is
-    distance = np.abs(expected if old is None else expected - old)
+    distance = np.abs((expected if old is None else expected - old) + rest)
     place = tuple(int(i) for i in np.unravel_index(int(np.argmax(ratios)), ratios.shape))
     ratio = float(ratios[place])
-    decided = (distance > bound) | (distance == 0)
-    trivial = not (distance > bound).any() and bool(distance.any())
+    right = (distance == 0) & certain
+    decided = (distance > bound) | right
+    trivial = not (distance > bound).any() and not right.all()
     verdict: Verdict = "disagrees" if ratio > 1 else "undecided" if trivial else "agrees"
     worst = Element(place, float(actual[place]), float(expected[place]), float(bound[place]))
     return Compared(name, verdict, actual.size, int(np.count_nonzero(decided)), ratio, worst)

@@ -1,0 +1,658 @@
+"""Derived bounds against what implementations by hand really do, and against their own definition."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+import refnn
+from refnn import arrays
+from refnn.arithmetic.precision import precision_named
+from refnn.arithmetic.rounded import RoundedArray
+from refnn.arrays import FloatArray
+from refnn.errors import DivergenceError, NonFiniteError, SettingError
+from refnn.network import Evaluation
+from refnn.oracle import budget as module
+from refnn.oracle.budget import Tolerance
+from refnn.oracle.formats import format_named
+from refnn.oracle.truth import truth_of
+from refnn.testing import cases, networks, ordinary_values
+from refnn.testing.strategies import Case
+from tests.oracle.faults import FORMATS, HONEST, Stored
+from tests.oracle.rounding import SIZES, dtype_of
+from tests.peers import by_torch
+from tests.witnesses.cases import FIELDS
+
+every_format = pytest.mark.parametrize("kind", FORMATS)
+formats = st.sampled_from(list(FORMATS))
+U64 = 2.0**-53
+
+Fields = dict[str, FloatArray]
+
+
+def drawn(*, kinks: bool = False, like: SearchStrategy[refnn.Network] | None = None) -> SearchStrategy[Case]:
+    """Numbers between −2 and 2, which every format has; at kinks, small whole ones."""
+    return cases(like, samples=st.integers(1, 13), batch_values=ordinary_values(), kinks=kinks)
+
+
+anything = st.booleans().flatmap(lambda kinks: drawn(kinks=kinks))
+
+
+def an_example(seed: int = 0, unit: refnn.Activation | None = None, loss: refnn.Loss | None = None) -> Case:
+    rng = np.random.default_rng(seed)
+    network = refnn.Network(
+        refnn.Dense(3, 7), unit or refnn.Tanh(), refnn.Dense(7, 2), loss=loss or refnn.SquaredError()
+    )
+    return Case(network, rng.normal(size=network.size), rng.normal(size=(5, 3)), rng.uniform(0, 1, size=(5, 2)))
+
+
+def rounded(array: Any, kind: str) -> FloatArray:
+    return np.asarray(array, np.float64).astype(dtype_of(kind)).astype(np.float64)
+
+
+def asked(budget: Tolerance) -> Case:
+    """The question of a budget, whose numbers are those of the format."""
+    return Case(budget.question.network, budget.question.w, budget.question.x, budget.question.labels)
+
+
+def by_hand(budget: Tolerance, kind: str) -> Fields:
+    case = asked(budget)
+    found = HONEST(case, FORMATS[kind])
+    gradient = [np.zeros(0), *(part.astype(np.float64).ravel() for part in found.gradient.values())]
+    fields = {"outputs": found.outputs, "loss": found.loss, "input_gradient": found.input_gradient}
+    return {name: np.asarray(part, np.float64) for name, part in fields.items()} | {
+        "gradient": np.concatenate(gradient)
+    }
+
+
+def has_room(budget: Tolerance) -> bool:
+    """Whether the sum over the batch fits into the format: at most 10 times the number of targets times the loss."""
+    return bool(10 * abs(budget.values.loss) * budget.question.labels.size <= budget.precision.format.largest)
+
+
+def truth(budget: Tolerance) -> Fields:
+    """Correctly rounded; of labels that may sum to 1 only nearly, once they are rounded."""
+    question = budget.question
+    found = truth_of(question.network, question.w, question.x, question.labels, format_named("float64"))
+    return {name: np.asarray(getattr(found, name)) for name in FIELDS}
+
+
+def beyond(budget: Tolerance, answer: Fields, true: Fields) -> list[str]:
+    """Where an answer is further from the truth than its bound and the half place that the truth is off by."""
+    found = []
+    for name, values in answer.items():
+        bound = np.asarray(getattr(budget, name))
+        assert values.shape == bound.shape == true[name].shape
+        limit = bound + U64 * abs(true[name]) + 2.0**-1074
+        with np.errstate(invalid="ignore"):  # infinity − infinity, where nothing is said
+            fits = (bound == np.inf) | (abs(values - true[name]) <= limit)
+        found += [f"{name}{list(map(int, place))}" for place in np.argwhere(~fits)]
+    return found
+
+
+# ----------------------------------------------------------------------------------------------- honest implementations
+
+
+@every_format
+def test_bounds_have_the_shapes_of_the_fields(kind: str) -> None:
+    budget = refnn.tolerance(*an_example(), precision=kind)
+    assert budget.outputs.shape == (5, 2)
+    assert isinstance(budget.loss, float)
+    assert budget.gradient.shape == (44,)
+    assert budget.input_gradient.shape == (5, 3)
+    assert all(part.dtype == np.float64 and (part > 0).all() for part in budget.bounds)
+    for part in (budget.values, budget.deviations):
+        assert [np.shape(value) for value in part] == [(5, 2), (), (44,), (5, 3)]
+    assert budget.precision == precision_named(kind)
+    assert budget.failure_probability == 1e-9
+
+
+@every_format
+@given(case=anything)
+def test_what_is_done_by_hand_is_within_the_bounds(kind: str, case: Case) -> None:
+    budget = refnn.tolerance(*case, precision=kind)
+    assume(has_room(budget))
+    assert beyond(budget, by_hand(budget, kind), truth(budget)) == []
+
+
+BUT_SOFTPLUS = networks(activations=[unit for unit in refnn.activations.ALL if unit is not refnn.Softplus])
+"""Torch takes softplus(z) as z beyond 20, which is no rounding in float64."""
+
+
+@given(kind=formats, case=drawn(like=BUT_SOFTPLUS))
+def test_pytorch_is_within_the_bounds(kind: Any, case: Case) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    budget = refnn.tolerance(*case, precision=kind)
+    assert beyond(budget, by_torch.PEERS[0].answer(*asked(budget), kind), truth(budget)) == []
+
+
+@pytest.mark.parametrize(("kind", "coarser"), [("float64", "float32"), ("float32", "float16"), ("float32", "bfloat16")])
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_coarser_format_is_not(kind: str, coarser: str, field: str) -> None:
+    budget = refnn.tolerance(*an_example(), precision=kind)
+    assert beyond(budget, {field: by_hand(budget, coarser)[field]}, truth(budget)) != []
+
+
+@every_format
+def test_the_question_is_rounded_first(kind: str) -> None:
+    """By ml_dtypes and NumPy; probability rows no longer sum to 1 then."""
+    network, w, x, _ = an_example(loss=refnn.SoftmaxCrossEntropy())
+    y = np.array([[1 / 3, 2 / 3]] * 5)
+    budget = refnn.tolerance(network, w, x, y, precision=kind)
+    for name, array in (("w", w), ("x", x), ("labels", y)):
+        assert np.array_equal(getattr(budget.question, name), rounded(array, kind))
+    given_numbers = {"w": w, "x": x, "y": y}
+    assert budget.question.rounded == {
+        name: int(np.count_nonzero(rounded(array, kind) != array)) for name, array in given_numbers.items()
+    }
+    again = refnn.tolerance(network, rounded(w, kind), rounded(x, kind), y, precision=kind)
+    assert all(map(np.array_equal, budget.bounds, again.bounds))
+
+
+def test_the_same_question_has_the_same_bounds_and_is_left_alone() -> None:
+    case = an_example(unit=refnn.GELU())
+    before = [array.copy() for array in case[1:]]
+    for array in case[1:]:
+        array.flags.writeable = False
+    first, again = (refnn.tolerance(*case, precision="bfloat16") for _ in range(2))
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(first.bounds, again.bounds, strict=True))
+    assert all(map(np.array_equal, before, case[1:]))
+    assert not any(np.shares_memory(array, own) for array in case[1:] for own in first.bounds)
+
+
+# -------------------------------------------------------------------------------------------------- what the bounds are
+
+
+def a_wide_example() -> Case:
+    """Smooth, and without constants that are rounded, so that there are deviations alone."""
+    rng = np.random.default_rng(1)
+    network = refnn.Network(
+        refnn.Dense(61, 67),
+        refnn.Tanh(),
+        refnn.Dense(67, 59),
+        refnn.Tanh(),
+        refnn.Dense(59, 3),
+        loss=refnn.SquaredError(),
+    )
+    return Case(network, network.initial_parameters(rng=rng), rng.normal(size=(31, 61)), rng.normal(size=(31, 3)))
+
+
+WIDE_ELEMENTS = 62 * 67 + 68 * 59 + 60 * 3 + 31 * 61 + 31 * 3 + 1
+"""Parameters, inputs, outputs and a loss."""
+
+
+@pytest.mark.parametrize("probability", [1e-9, 0.5, 1e-30])
+def test_a_bound_is_the_smaller_of_so_many_deviations_and_of_the_worst_case(probability: float) -> None:
+    """P(|error| > √(2λ) deviations) ≤ 2 exp(−λ), for rounding and for kinks: λ = log(4·elements/probability)."""
+    case = a_wide_example()
+    budget = refnn.tolerance(*case, precision="float32", failure_probability=probability)
+    assert budget.independent
+    times = math.sqrt(2 * math.log(4 * WIDE_ELEMENTS / probability))
+    network, w, x, y = asked(budget)
+    worst = network.evaluate(RoundedArray.exact(w, budget.precision), x, y)
+    by_worst = by_deviations = 0
+    for bound, deviation, case_ in zip(budget.bounds, budget.deviations, worst, strict=True):
+        expected = np.minimum(times * deviation, case_.error)
+        assert (abs(bound - expected) <= 8 * U64 * expected).all()  # a root, a logarithm and a product
+        by_worst += int(np.count_nonzero(bound == case_.error))
+        by_deviations += int(np.count_nonzero(bound < case_.error))
+    assert by_deviations > WIDE_ELEMENTS / 2
+    assert by_worst + by_deviations == WIDE_ELEMENTS
+
+
+def test_one_rounding_has_a_worst_case() -> None:
+    """z = w·x + b, after a rounding of each: u(|w·x| + |z|) to first order, and less than 6 deviations."""
+    network = refnn.Network(refnn.Dense(1, 1), loss=refnn.InnerProduct())
+    budget = refnn.tolerance(network, [0.5, 0.25], [[3.0]], [[1.0]], precision="float32")
+    first = 2.0**-24 * (1.5 + 1.75)
+    assert first <= budget.outputs.item() <= first * (1 + 2.0**-20)
+    assert budget.outputs.item() < 6 * budget.deviations.outputs.item()
+
+
+def test_the_worst_case_is_left_out_where_it_would_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By samples times parameters; deviations alone allow more."""
+    _, w, x, y = an_example()
+    case = Case(refnn.Network(refnn.Dense(3, 2), loss=refnn.SquaredError()), w[:8], x, y)
+    monkeypatch.setattr(module, "_SMALL", 5 * 8)
+    small = refnn.tolerance(*case, precision="float32")
+    monkeypatch.setattr(module, "_SMALL", 5 * 8 - 1)
+    large = refnn.tolerance(*case, precision="float32")
+    times = math.sqrt(2 * math.log(4 * (8 + 15 + 10 + 1) / 1e-9))
+    for bound, deviation in zip(large.bounds, large.deviations, strict=True):
+        assert (abs(bound - times * deviation) <= 8 * U64 * bound).all()
+    assert all((a <= b).all() for a, b in zip(small.bounds, large.bounds, strict=True))
+    assert (small.outputs < large.outputs).any()
+
+
+@given(case=drawn(), fewer=st.floats(1e-300, 0.9), more=st.floats(1e-300, 0.9))
+def test_a_smaller_probability_allows_more(case: Case, fewer: float, more: float) -> None:
+    fewer, more = sorted((fewer, more))
+    strict, loose = (refnn.tolerance(*case, precision="float32", failure_probability=p) for p in (more, fewer))
+    assert all((a <= b).all() for a, b in zip(strict.bounds, loose.bounds, strict=True))
+
+
+def test_precision_has_several_names() -> None:
+    case = an_example()
+    first, *others = (
+        refnn.tolerance(*case, precision=name)
+        for name in ("float32", np.float32, np.dtype("f4"), refnn.Precision("float32", "float32"))
+    )
+    assert all(np.array_equal(first.gradient, other.gradient) for other in others)
+
+
+def test_where_a_format_overflows_nothing_is_said_and_the_rest_holds() -> None:
+    """500² and 250·300 are beyond 65504, their sources are not."""
+    network = refnn.Network(refnn.Dense(2, 1), loss=refnn.SquaredError())
+    x = 2 * np.array([[1.0, 2.0], [300.0, 400.0], [500.0, 7.0]])
+    budget = refnn.tolerance(network, [0.5, 0.25, 1.0], x, [[1.0], [1.0], [1.0]], precision="float16")
+    answer = by_hand(budget, "float16")
+    assert budget.loss == np.inf
+    assert (budget.gradient == np.inf).tolist() == [True, True, False]
+    assert np.isfinite(budget.outputs).all()
+    assert np.isfinite(budget.input_gradient).all()
+    assert answer["loss"] == np.inf
+    assert beyond(budget, answer, truth(budget)) == []
+    wider = refnn.tolerance(network, [0.5, 0.25, 1.0], x, [[1.0], [1.0], [1.0]], precision="bfloat16")
+    assert all(np.isfinite(part).all() for part in wider.bounds)
+
+
+# --------------------------------------------------------------------------------------------------------------- trials
+
+
+def deep_and_positive(seed: int) -> Case:
+    """100 layers that pass on the mean of their inputs, and what its errors have in common, without end."""
+    rng = np.random.default_rng(seed)
+    network = refnn.Network(*[refnn.Dense(2, 2) for _ in range(100)], loss=refnn.InnerProduct())
+    parts = {
+        name: rng.uniform(0.5, 1.5, shape) / 2 if len(shape) == 2 else np.zeros(shape)
+        for name, shape in network.names().items()
+    }
+    return Case(network, network.pack(parts), rng.uniform(1, 2, (5, 2)), rng.uniform(1, 2, (5, 2)))
+
+
+def test_errors_that_reinforce_each_other_are_found_and_allowed() -> None:
+    """The errors are those of NumPy's float32; the model alone is asked for the probability of 1 in 100."""
+    budget = refnn.tolerance(*deep_and_positive(3), precision="float32", failure_probability=0.01)
+    assert not budget.independent
+    assert str(budget).endswith("errors reinforce each other here: variances are those of trials")
+    case = asked(budget)
+    p = case.network.unpack(case.w.astype(np.float32))
+    h, delta = [case.x.astype(np.float32)], case.y.astype(np.float32)
+    for k in range(100):
+        h.append(h[-1] @ p[f"{k}.weight"] + p[f"{k}.bias"])
+    gradients: dict[str, FloatArray] = {}
+    for k in reversed(range(100)):
+        gradients |= {f"{k}.weight": h[k].T @ delta, f"{k}.bias": delta.sum(axis=0)}
+        delta = delta @ p[f"{k}.weight"].T
+    answer = {"outputs": h[-1], "gradient": case.network.pack(gradients), "input_gradient": delta}
+    assert delta.dtype == np.float32
+    true = truth(budget)
+    assert beyond(budget, {name: part.astype(np.float64) for name, part in answer.items()}, true) == []
+    elements = case.network.size + 2 * case.x.size + 1
+    times = math.sqrt(2 * math.log(4 * elements / 0.01))
+    alone = module._spread(budget.question, times**2 / 2, 0).input_gradient
+    assert (abs(delta - true["input_gradient"]) > times * alone.standard_deviation).any()
+
+
+@every_format
+def test_an_ordinary_network_is_independent(kind: str) -> None:
+    assert refnn.tolerance(*a_wide_example(), precision=kind).independent
+    assert "reinforce" not in str(refnn.tolerance(*an_example(), precision=kind))
+
+
+def test_trials_that_show_too_much_in_one_part_leave_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If all were refuted: where trials show no more than the model says, its variance stays."""
+    case = a_wide_example()
+    before = refnn.tolerance(*case, precision="float32")
+    monkeypatch.setattr(module, "_refuted", lambda part: True)
+    after = refnn.tolerance(*case, precision="float32")
+    assert not after.independent
+    assert all((a >= b).all() for a, b in zip(after.bounds, before.bounds, strict=True))
+    assert np.mean(after.gradient == before.gradient) > 0.9
+
+
+def test_what_does_not_depend_on_parameters_has_no_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = refnn.Network(refnn.Dense(3, 2), loss=refnn.InnerProduct())
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(module, "_refuted", lambda part: True)
+    budget = refnn.tolerance(
+        network, rng.normal(size=8), rng.normal(size=(5, 3)), rng.normal(size=(5, 2)), precision="float32"
+    )
+    assert not budget.independent
+
+
+def test_depth_has_no_limit() -> None:
+    network = refnn.Network(*[refnn.Dense(2, 2) for _ in range(400)], loss=refnn.SquaredError())
+    w = np.where(np.arange(network.size) % 6 < 4, 0.4, 0.1)
+    assert np.isfinite(refnn.tolerance(network, w, [[0.2, 0.4]], [[0.1, 0.3]], precision="float32").loss)
+
+
+def test_a_few_samples_may_have_classes_without_weight() -> None:
+    loss = refnn.SoftmaxCrossEntropy(class_weights=(0, 1), reduction="weights")
+    y = np.zeros(1000, np.int64)
+    y[1] = 1
+    network, x = refnn.Network(refnn.Dense(1, 2), loss=loss), np.linspace(0, 1, 1000)
+    assert refnn.tolerance(network, [0.5, 0.2, 0.1, 0.3], x, y, precision="float32").independent
+
+
+@pytest.mark.parametrize(
+    "refuted",
+    [False, True],
+)
+def test_what_is_exact_stays_exact(refuted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if refuted:
+        monkeypatch.setattr(module, "_refuted", lambda part: part.noise is None)
+    network = refnn.Network(refnn.Identity(), loss=refnn.InnerProduct())
+    budget = refnn.tolerance(network, [], [[1.0, 2.0]], [[2.0, 4.0]], precision="float32")
+    assert budget.independent is not refuted
+    assert not budget.outputs.any()
+    assert budget.decided == 1
+    assert [block.name for block in budget.blocks] == ["outputs", "loss", "input_gradient"]
+
+
+# -------------------------------------------------------------------------------------------------- what the bounds say
+
+
+def defined(name: str, bounds: FloatArray, values: FloatArray) -> tuple[Any, ...]:
+    """A block by its definition, element by element."""
+    pairs = list(zip(np.ravel(bounds).tolist(), np.abs(np.ravel(values)).tolist(), strict=True))
+    decided = sum(size > bound or size == bound == 0 for bound, size in pairs)
+    zeros_would_pass = all(size <= bound for bound, size in pairs) and any(size or bound for bound, size in pairs)
+    relative = statistics.median(bound / size if size else 0.0 for bound, size in pairs)
+    return name, len(pairs), decided, not zeros_would_pass, relative
+
+
+@given(kind=formats, case=drawn(like=networks(losses=[refnn.SquaredError(), refnn.InnerProduct(), refnn.Huber()])))
+def test_blocks_are_what_they_say(kind: str, case: Case) -> None:
+    budget = refnn.tolerance(*case, precision=kind)
+    gradients = zip(
+        *(case.network.unpack(part.gradient).items() for part in (budget.bounds, budget.values)), strict=True
+    )
+    expected = [
+        defined("outputs", budget.outputs, budget.values.outputs),
+        defined("loss", np.array(budget.loss), budget.values.loss),
+        *(defined(name, bound, value) for (name, bound), (_, value) in gradients),
+        defined("input_gradient", budget.input_gradient, budget.values.input_gradient),
+    ]
+    assert [tuple(block) for block in budget.blocks] == expected
+    of_gradient = sum(row[2] for row in expected if row[0] in case.network.names())
+    assert budget.decided == of_gradient / case.network.size
+
+
+def test_zeros_that_would_pass_are_told_from_zeros_that_are_right() -> None:
+    """An output that misses its target by a thousandth, and bfloat16 by 1/256; and a unit that is off."""
+    network = refnn.Network(refnn.Dense(1, 1), refnn.ReLU(), loss=refnn.SquaredError())
+    vague = refnn.tolerance(network, [1.0, 0.0], [[1.0]], [[1 - 2.0**-8]], precision="bfloat16")
+    said = {block.name: block.says_something for block in vague.blocks}
+    assert said == {"outputs": True, "loss": False, "0.weight": False, "0.bias": False, "input_gradient": False}
+    assert vague.decided == 0
+    off = refnn.tolerance(network, [-1.0, 0.0], [[1.0]], [[1 - 2.0**-8]], precision="bfloat16")
+    assert all(block.says_something for block in off.blocks)
+    assert off.decided == 1
+    assert str(off).splitlines()[4] == f"{'0.weight':16}{1:9}{'100.0%':>9}{'0.0e+00':>12}"
+
+
+def test_a_value_that_float64_loses_is_not_exactly_zero() -> None:
+    network = refnn.Network(refnn.Dense(1, 1), loss=refnn.BinaryCrossEntropy())
+    budget = refnn.tolerance(network, [40.0, 0.0], [[1.0]], [[1.0]], precision="float32")
+    assert refnn.exact(network, [40.0, 0.0], [[1.0]], [[1.0]]).gradient.all()
+    assert budget.decided == 0
+
+
+def test_the_text() -> None:
+    network = refnn.Network(refnn.Dense(1, 1), loss=refnn.SquaredError())
+    budget = refnn.tolerance(network, [1.0, 0.0], [[1.0]], [[1 - 2.0**-8]], precision="bfloat16")
+    assert str(budget).splitlines() == [
+        "bounds for bfloat16, sums in float32, functions within 2 ulps, exceeded with probability 1e-09 at most",
+        "                 elements  decided  bound/size",
+        f"outputs                 1   100.0%{budget.outputs.item():12.1e}",
+        f"loss                    1     0.0%{budget.loss * 2**17:12.1e}  zeros would pass",
+        *(
+            f"{name:16}        1     0.0%{bound * 2**8:12.1e}  zeros would pass"
+            for name, bound in zip(("0.weight", "0.bias"), budget.gradient, strict=True)
+        ),
+        f"input_gradient          1     0.0%{budget.input_gradient.item() * 2**8:12.1e}  zeros would pass",
+    ]
+
+
+# ------------------------------------------------------------------------------------------------------------ one step
+
+
+@every_format
+@pytest.mark.parametrize("rate", [0.1, 2, 1e-4])
+def test_a_step_by_hand_is_within_the_bounds(kind: str, rate: float) -> None:
+    """η as the library's user gives it, and rounded to the format before it is multiplied."""
+    budget = refnn.tolerance(*an_example(4), precision=kind)
+    case = asked(budget)
+    w, gradient = (Stored(part, FORMATS[kind]) for part in (case.w, by_hand(budget, kind)["gradient"]))
+    true = refnn.exact_update(*case, learning_rate=rate).value
+    bound = budget.parameters(learning_rate=rate)
+    assert bound.shape == (44,)
+    limit = bound + U64 * abs(true)  # of the truth itself
+    for factor in (rate, Stored(rate, FORMATS[kind])):
+        stepped: Any = w - factor * gradient
+        assert (abs(stepped.native.astype(np.float64) - true) <= limit).all()
+    assert (abs(rate * 2 * budget.values.gradient) > bound).any()  # as a step the wrong way would be off by
+    assert np.array_equal(bound, budget.parameters(learning_rate=rate, rule=refnn.GradientDescent()))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"learning_rate": 0}, "learning_rate is 0: "),
+        ({"learning_rate": math.nan}, "learning_rate is nan: "),
+        ({"learning_rate": "0.1"}, "learning_rate is '0.1': "),
+        ({"learning_rate": 0.1, "rule": "descent"}, "rule is 'descent': "),
+    ],
+)
+def test_what_is_no_step(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=f"^{message}"):
+        refnn.tolerance(*an_example(), precision="float32").parameters(**settings)
+
+
+# ---------------------------------------------------------------------------------------------- tolerances for others
+
+
+def with_bounds(sizes: list[float], bounds: list[float]) -> Tolerance:
+    """A budget with these sizes and bounds of its gradient."""
+    network = refnn.Network(refnn.Dense(len(sizes) - 1, 1), loss=refnn.SquaredError())
+    budget = refnn.tolerance(network, np.ones(len(sizes)), np.ones((1, len(sizes) - 1)), [[0.0]], precision="float32")
+    signs = np.resize([1, -1], len(sizes))
+    values = Evaluation(*budget.values)._replace(gradient=signs * np.array(sizes))
+    return dataclasses.replace(budget, gradient=np.array(bounds), values=values)
+
+
+def least_on_average(sizes: list[float], bounds: list[float]) -> Fraction:
+    """The least atol + rtol·(mean size) of pairs that cover all bounds: with rtol 0, or a line through two points or 0.
+
+    For a given rtol the least atol is max(0, b − rtol·s); between these slopes the average is linear in rtol.
+    """
+    points = list(zip(map(Fraction, sizes), map(Fraction, bounds), strict=True))
+    slopes = {Fraction(0), *(b / s for s, b in points if s)}
+    slopes |= {(b - c) / (s - t) for s, b in points for t, c in points if s > t and b > c}
+    mean = sum((s for s, _ in points), Fraction(0)) / len(points)
+    return min(max(Fraction(0), max(b - slope * s for s, b in points)) + slope * mean for slope in slopes)
+
+
+measures = st.one_of(st.integers(0, 8).map(float), st.floats(1e-100, 1e100), st.just(0.0))
+
+
+@given(points=st.lists(st.tuples(measures, measures), min_size=2, max_size=9))
+@example(points=[(1.0, 1.0), (1.0, 3.0), (1.0, 2.0)])
+@example(points=[(0.0, 0.0), (0.0, 2.0), (5.0, 3.0), (5.0, 7.0)])
+@example(points=[(1.0, 5.0), (2.0, 4.0), (3.0, 1.0)])
+@example(points=[(1.0, 1.0), (2.0, 5.0), (3.0, 9.0)])
+@example(points=[(0.0, 0.0), (0.0, 0.0)])
+@example(points=[(1e-100, 1e100), (1e100, 1e-100), (1.0, 1.0)])
+def test_tolerances_cover_every_bound_and_allow_the_least(points: list[tuple[float, float]]) -> None:
+    sizes, bounds = (list(part) for part in zip(*points, strict=True))
+    found = with_bounds(sizes, bounds).as_tolerances()
+    assert found.rtol >= 0
+    assert found.atol >= 0
+    assert all(found.atol + found.rtol * size >= bound for size, bound in points)
+    mean = sum(map(Fraction, sizes)) / len(sizes)
+    allowed = Fraction(found.atol) + Fraction(found.rtol) * mean
+    # both are a 2⁻⁴⁰ too large, so that floats cover too; and a 2⁻⁵⁰ times 9 for the rounding of slope and height
+    assert allowed <= least_on_average(sizes, bounds) * (1 + Fraction(1, 2**39)) + Fraction(1, 2**1000)
+    assert found.zeros == sum(size <= found.atol + found.rtol * size for size in sizes) / len(sizes)
+
+
+def test_of_tolerances_by_hand() -> None:
+    """b = ½ + ¼s goes through both ends, above the middle; zeros pass up to s = ⅔."""
+    found = with_bounds([0.0, 0.5, 1.0, 2.0], [0.5, 0.1, 0.0, 1.0]).as_tolerances("gradient")
+    assert 0.5 <= found.atol <= 0.5 * (1 + 2.0**-39)
+    assert 0.25 <= found.rtol <= 0.25 * (1 + 2.0**-39)
+    assert found.zeros == 0.5
+
+
+@every_format
+@pytest.mark.parametrize("name", [*FIELDS, "0.weight", "0.bias", "2.weight", "2.bias"])
+def test_tolerances_of_every_part(kind: str, name: str) -> None:
+    budget = refnn.tolerance(*an_example(2), precision=kind)
+    network = budget.question.network
+    bounds, values = (part._asdict() | network.unpack(part.gradient) for part in (budget.bounds, budget.values))
+    found = budget.as_tolerances(name)
+    assert (bounds[name] <= found.atol + found.rtol * abs(values[name])).all()
+    for share, passes in ((0.5, True), (2, False)):  # of a bound, which is more than the rounding of the sum
+        moved = values[name] + share * bounds[name]
+        assert np.allclose(moved, values[name], rtol=found.rtol, atol=found.atol) is passes
+
+
+def test_tolerances_that_there_are_not() -> None:
+    budget = refnn.tolerance(*an_example(), precision="float32")
+    with pytest.raises(
+        SettingError, match=r"^name is 'weights': there are no such bounds\. Pass one of outputs, loss, 0"
+    ):
+        budget.as_tolerances("weights")
+    infinite = dataclasses.replace(budget, gradient=np.where(np.arange(44) < 3, np.inf, 1.0))
+    with pytest.raises(SettingError, match=r"^3 bounds of gradient are infinite: no finite tolerance covers them"):
+        infinite.as_tolerances()
+    assert infinite.as_tolerances("outputs") == budget.as_tolerances("outputs")
+
+
+def test_a_network_without_parameters_has_no_tolerances_of_its_gradient() -> None:
+    network = refnn.Network(refnn.Tanh(), loss=refnn.SquaredError())
+    budget = refnn.tolerance(network, [], [[0.5, 0.25]], [[0.0, 0.0]], precision="float32")
+    assert budget.gradient.shape == (0,)
+    assert budget.decided == 1
+    with pytest.raises(SettingError, match=r"^name is 'gradient': there are no such bounds"):
+        budget.as_tolerances()
+    assert budget.as_tolerances("outputs").rtol > 0
+
+
+# -------------------------------------------------------------------------------------------------------- own layers
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The example of the README: x ∘ factor."""
+
+    inputs: int
+
+    @property
+    def outputs(self) -> int:
+        return self.inputs
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"factor": (self.inputs,)}
+
+    def forward(self, parameters: Any, x: Any) -> Any:
+        return x * parameters[0]
+
+    def backward(self, parameters: Any, x: Any, delta: Any) -> Any:
+        return delta * parameters[0]
+
+    def gradient(self, parameters: Any, x: Any, delta: Any) -> Any:
+        return (arrays.column_sums(delta * x),)
+
+
+@dataclass(frozen=True)
+class Bent(Scale):
+    """x where it is positive, else x ∘ factor."""
+
+    def forward(self, parameters: Any, x: Any) -> Any:
+        return arrays.where_positive(x, x, x * parameters[0])
+
+    def backward(self, parameters: Any, x: Any, delta: Any) -> Any:
+        return arrays.where_positive(x, delta, delta * parameters[0])
+
+    def gradient(self, parameters: Any, x: Any, delta: Any) -> Any:
+        return (arrays.column_sums(arrays.where_positive(x, 0, delta * x)),)
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+@pytest.mark.parametrize("bends", [False, True])
+def test_a_layer_of_ones_own(kind: str, bends: bool) -> None:
+    network = refnn.Network(
+        refnn.Dense(4, 3), (Bent if bends else Scale)(3), refnn.Dense(3, 2), loss=refnn.SquaredError()
+    )
+    rng = np.random.default_rng(5)
+    w, x, y = rng.normal(size=network.size), rng.normal(size=(7, 4)), rng.normal(size=(7, 2))
+    budget = refnn.tolerance(network, w, x, y, precision=kind)
+    w, x, y = (array.astype(kind) for array in asked(budget)[1:])
+    p = network.unpack(w)
+    z = x @ p["0.weight"] + p["0.bias"]
+    slope = np.where(bends & (z > 0), np.ones((), kind), p["1.factor"])
+    h = z * slope
+    delta = (h @ p["2.weight"] + p["2.bias"] - y) / 7
+    inner = delta @ p["2.weight"].T
+    back = inner * slope
+    mine = {
+        "0.weight": x.T @ back,
+        "0.bias": back.sum(axis=0),
+        "1.factor": np.where(bends & (z > 0), 0, inner * z).sum(axis=0),
+        "2.weight": h.T @ delta,
+        "2.bias": delta.sum(axis=0),
+    }
+    answer: Fields = {
+        "gradient": network.pack(mine).astype(np.float64),
+        "input_gradient": (back @ p["0.weight"].T) * 1.0,
+    }
+    assert beyond(budget, answer, truth(budget)) == []
+    assert refnn.compare(network, w, x, y, gradient=mine).verdict == "agrees"
+    assert refnn.compare(network, w, x, y, gradient=mine | {"1.factor": mine["1.factor"] / 7}).worst.name == "1.factor"
+
+
+# --------------------------------------------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize("probability", [0, 1, -0.5, math.nan, math.inf, True, "0.1", None])
+def test_what_is_no_probability(probability: Any) -> None:
+    with pytest.raises(SettingError, match=r"^failure_probability is "):
+        refnn.tolerance(*an_example(), precision="float32", failure_probability=probability)
+
+
+@pytest.mark.parametrize("probability", [5e-324, 1e-300, 1 - 2.0**-53])
+def test_extreme_probabilities_are_probabilities(probability: float) -> None:
+    budget = refnn.tolerance(*an_example(), precision="float32", failure_probability=probability)
+    assert all(np.isfinite(part).all() for part in budget.bounds)
+
+
+def test_what_leaves_the_range_of_the_format_is_named() -> None:
+    network, w, x, y = an_example()
+    w[3], x[1, 2], y[4, 0] = 1e5, 1e39, -7e4
+    with pytest.raises(NonFiniteError, match=r"^w\[3\] is 100000\.0: the largest number of float16 is 65504\. Scale "):
+        refnn.tolerance(network, w, x, y, precision="float16")
+    with pytest.raises(NonFiniteError, match=r"^x\[1, 2\] is 1e\+39: the largest number of float32 is 3\.40282e\+38"):
+        refnn.tolerance(network, w, x, y, precision="float32")
+    x[1, 2] = w[3] = 1
+    with pytest.raises(NonFiniteError, match=r"^y\[4, 0\] is -70000\.0: "):
+        refnn.tolerance(network, w, x, y, precision="float16")
+    assert SIZES["float16"].largest == 65504
+
+
+def test_what_leaves_the_range_of_float64_diverges() -> None:
+    network = refnn.Network(refnn.Dense(1, 1), refnn.Dense(1, 1), loss=refnn.SquaredError())
+    with pytest.raises(DivergenceError, match=r"^the answer: "):
+        refnn.tolerance(network, [1e100, 0.0, 1e60, 0.0], [[1.0]], [[0.0]], precision="float64")
