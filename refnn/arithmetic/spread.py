@@ -566,7 +566,7 @@ def _matmul(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
 def _empty(a: SpreadArray, b: SpreadArray) -> NDArray[np.bool_]:
     """Which sums have no term but zeros: they are exact."""
     rows, columns = (~((z.value != 0) | ~_certain(z)).any(axis=axis) for z, axis in ((a, 1), (b, 0)))
-    return np.logical_or.outer(rows, columns)
+    return np.asarray(np.logical_or.outer(rows, columns))
 
 
 def _walked(value: FloatArray, a: FloatArray, b: FloatArray, precision: Precision) -> FloatArray:
