@@ -174,7 +174,7 @@ class Precision:
                     f"Pass {least} or more",
                 )
         for name, formed in (("accumulate", self.accumulate), ("sums", self.summed.name)):
-            if FORMATS[formed].digits < self.format.digits:
+            if FORMATS[formed].digits < self.format.digits or FORMATS[formed].largest < self.format.largest:
                 raise SettingError(
                     f"{name} is {formed} and storage {self.storage}",
                     "sums would be formed in a coarser format than they are stored in",

@@ -60,6 +60,8 @@ class RoundedArray(Arithmetic):
         For each, a bound on its distance from the real number, or from what is computed; as float64.
     precision
         The implementation; None if it is refnn's own, in floats of the values' dtype.
+    terms
+        Of how many products this is a sum; others may begin such a sum with what is added to it next.
 
     Examples
     --------
@@ -73,6 +75,7 @@ class RoundedArray(Arithmetic):
     value: FloatArray
     error: FloatArray
     precision: Precision | None = None
+    terms: int = 0
     rules: ClassVar[Rules] = {}
 
     @classmethod
@@ -141,7 +144,9 @@ class _Habits(NamedTuple):
 
 
 def _habits(z: RoundedArray) -> _Habits:
-    return _own_habits(z.value.dtype) if z.precision is None else _foreign_habits(z.precision)
+    if z.precision is not None:
+        return _foreign_habits(z.precision)
+    return _own_habits(z.value.dtype if z.value.dtype.kind == "f" else np.dtype(np.float64))
 
 
 @lru_cache(maxsize=8)
@@ -172,7 +177,8 @@ def _rule(operation: Any, bound: Bound) -> Callable[..., RoundedArray]:
             error = np.asarray(_WIDEN * bound(value, *arguments))
             if precision is not None:
                 error = np.where(np.abs(value) + error > precision.format.largest, np.inf, error)
-        return RoundedArray(value, np.where(np.isnan(error), np.inf, error), precision)
+        terms = arguments[0].shape[1] if operation is np.matmul else 0
+        return RoundedArray(value, np.where(np.isnan(error), np.inf, error), precision, terms)
 
     return rule
 
@@ -200,6 +206,9 @@ def _rounded(value: FloatArray, passed: FloatArray, z: RoundedArray) -> FloatArr
 def _add(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
     """One rounding; unlike a product, a sum cannot underflow (Higham, problem 2.19), but it may be flushed."""
     passed = a.error + b.error
+    if a.precision is not None:
+        for z, other in ((a, b), (b, a)):
+            passed = passed + _gamma(max(z.terms - 1, 0), _habits(a).products) * (_magnitude(other.value) + other.error)
     return np.asarray(_rounded(value, passed, a) + _habits(a).flushed * ((value != 0) | (passed > 0)))
 
 
@@ -211,7 +220,10 @@ def _multiply(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray
 def _divide(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
     passed: FloatArray = a.error + (1 + _gamma(1, _habits(a).unit)) * _magnitude(value) * b.error
     least = np.maximum(_magnitude(b.value) - b.error, 0)
-    return _rounded(value, np.where(passed > 0, passed / least, 0), a) + _habits(a).lost
+    own = np.where(passed > 0, passed / least, 0)
+    if a.precision is not None:  # others multiply by a rounded reciprocal
+        own = own + _habits(a).unit * (_magnitude(value) + own)
+    return _rounded(value, own, a) + _habits(a).lost
 
 
 def _stored(value: FloatArray, summed: FloatArray, unit: float, z: RoundedArray) -> FloatArray:

@@ -156,6 +156,8 @@ class SpreadArray(Arithmetic):
         What implementations might compute whose roundings were drawn; none, unless they are begun with.
     ceiling
         What no value exceeds, whatever the errors are, if that is known: 0 for logarithms of probabilities.
+    terms
+        Of how many products this is a sum; others may begin such a sum with what is added to it next.
 
     Examples
     --------
@@ -176,6 +178,7 @@ class SpreadArray(Arithmetic):
     moved: FloatArray | None = None
     trials: tuple[FloatArray, ...] = ()
     ceiling: float = math.inf
+    terms: int = 0
     rules: ClassVar[Rules] = {}
 
     @classmethod
@@ -389,7 +392,8 @@ def _rule(operation: Any, spread: Callable[..., Errors], number: int) -> Callabl
             if fresh is not None and trials:
                 trials = _tried(like, value, fresh, trials, number)
         ceiling = 0.0 if operation is arrays.log_softmax else math.inf
-        return SpreadArray(value, like.precision, like.log_odds, noise, flips, moved, tuple(trials), ceiling)
+        terms = arguments[0].shape[1] if operation is np.matmul else 0
+        return SpreadArray(value, like.precision, like.log_odds, noise, flips, moved, tuple(trials), ceiling, terms)
 
     return rule
 
@@ -410,7 +414,7 @@ def _tried(
     keys = _keys(value, like.precision.format.digits)
     size = np.sqrt(12 * variance) * (like.magnified * 2.0**-64)  # of a uniform number, from −½ to ½
     with np.errstate(over="ignore"):
-        return [t + size * (keys * _ODD[(number + 8 * k) % len(_ODD)]) for k, t in enumerate(trials)]
+        return [t + size * (keys * _ODD[(number + len(SPREADS) * k) % len(_ODD)]) for k, t in enumerate(trials)]
 
 
 def _keys(value: FloatArray, digits: int) -> NDArray[np.int64]:
@@ -419,7 +423,7 @@ def _keys(value: FloatArray, digits: int) -> NDArray[np.int64]:
     return keys
 
 
-_ODD = tuple(np.int64(k) for k in np.random.default_rng(1).integers(2**61, 2**62, 512) * 2 + 1)
+_ODD = tuple(np.int64(k) for k in np.random.default_rng(1).integers(2**61, 2**62, 2048) * 2 + 1)
 """Factors that, modulo 2**64, spread integers evenly: multiplicative hashing (Knuth, TAOCP 3, section 6.4)."""
 
 
@@ -452,6 +456,10 @@ def _add(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     """One rounding, unless the sum or a number is exactly 0; a sum cannot underflow."""
     passed = _sum(_through(a, 1.0, value.shape), _through(b, 1.0, value.shape))
     fresh = np.where(value == 0, 0, _once(a, value, underflows=False))
+    unit = a.precision.accumulated.unit**2 / 3
+    for z, other in ((a, b), (b, a)):
+        if z.terms > 1:
+            fresh = fresh + (z.terms - 1) * unit * other.value * other.value
     for z in (a, b):
         if not z.value.all():
             fresh = np.where((z.value == 0) & _certain(z), 0, fresh)
@@ -540,7 +548,7 @@ def _matmul(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     """
     square_a, square_b = a.value * a.value, b.value * b.value
     precision, terms = a.precision, a.shape[1]
-    walk, wander = _walked(value, a.value, b.value, precision), terms / 12 + 1
+    walk, wander = _walked(value, a.value, b.value), terms / 12 + 1
     together = _terms_alike(a, b)
     unit: Any = precision.accumulated.unit**2 / 3 * (1 if together is None else together)
     apart = unit * wander if together is None else None  # then both sums of squares can be formed at once
@@ -559,6 +567,9 @@ def _matmul(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     if a.trials or b.trials:  # for these, the sum of squares is taken as if they had nothing to do with each other
         roughly = unit * (walk + wander / terms * square_a.sum(axis=1, keepdims=True) * square_b.sum(axis=0))
         fresh = np.minimum(_stored(a, value, roughly, precision.accumulated), itself)
+    most = precision.accumulated.largest
+    if terms * np.max(np.abs(a.value), initial=0) * np.max(np.abs(b.value), initial=0) > most:
+        itself = np.where(np.abs(a.value) @ np.abs(b.value) > most, np.inf, itself)
     noise = Noise(itself, *_shared_by_product(a, b, value, itself, square_a, square_b))
     return Errors(noise, _flips_of_product(a, b), fresh)
 
@@ -569,15 +580,12 @@ def _empty(a: SpreadArray, b: SpreadArray) -> NDArray[np.bool_]:
     return np.asarray(np.logical_or.outer(rows, columns))
 
 
-def _walked(value: FloatArray, a: FloatArray, b: FloatArray, precision: Precision) -> FloatArray:
+def _walked(value: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
     """The sum of the squares of all k partial sums, from that of the first half, P, and the whole, S.
 
-    If they go straight from 0 to P to S, it is at most k/2·(P² + ½S²); backwards S − P stands for P. Where sums are
-    formed in a finer format than they are stored in, their roundings are few, and P is taken as at most S.
+    If they go straight from 0 to P to S, it is at most k/2·(P² + ½S²); backwards S − P stands for P.
     """
     terms = a.shape[1]
-    if precision.accumulate != precision.storage:
-        return np.asarray(terms * value * value)
     half = a[:, : terms // 2] @ b[: terms // 2]
     walked = value - half
     np.abs(walked, out=walked)
@@ -657,6 +665,7 @@ def _summed(value: FloatArray, z: SpreadArray, axis: int | None) -> Errors:
     behind = (some & (np.cumsum(some[::-1], axis=0)[::-1] > 1)) * (partial[-1] - partial + terms)
     sums = z.precision.summed
     own = sums.unit**2 / 3 * np.maximum((ahead * ahead).sum(axis=0), (behind * behind).sum(axis=0))
+    own = np.where(np.abs(terms).sum(axis=0) > sums.largest, np.inf, own)
     together = _repeated(terms, sums.digits, axis=0)
     own = (own if together is None else own * together).reshape(value.shape)
     passed = flips = None
@@ -671,7 +680,8 @@ def _summed(value: FloatArray, z: SpreadArray, axis: int | None) -> Errors:
             passed = Noise(rows, lambda: None if noise.more_down is None else noise.both.sum(axis=1, keepdims=True))
     if z.flips is not None:
         flips = Flips(*(part.sum(axis=axis, keepdims=axis == 1) for part in z.flips))
-    return _errors(passed, flips, z, value, np.where(own == 0, 0, _stored(z, value, own, sums)))
+    adds = ((ahead != 0) | (behind != 0)).any(axis=0).reshape(value.shape)
+    return _errors(passed, flips, z, value, np.where(adds, _stored(z, value, own, sums), 0))
 
 
 _SUMS = {arrays.total: None, arrays.column_sums: 0, arrays.row_sums: 1}

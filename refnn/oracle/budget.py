@@ -10,6 +10,19 @@ Variances of errors that pass through a product are added as if the weights of t
 those of the last. Where they do (many layers of positive weights, say), errors reinforce each other. So the model is
 tried on a few samples: roundings are drawn, and if they go where the model does not expect them, many more are drawn on
 all samples, and the variance is what they show.
+
+What the model does not know, so that an honest implementation may exceed a bound more often than is asked for:
+
+* A unit that crosses its kink brings one jump to all units below it. Where these are many and their weights of one
+  sign, the jump of a sum is larger than is counted.
+* Errors of products of errors have a mean. At an exact fit the loss is made of squares of errors alone, and for some
+  thousands of samples their sum may exceed its bound.
+* Constants that are rounded (0.01, √(2/π)) are moved together; the effects of two may cancel here, and not elsewhere.
+* Two or three equal numbers in a column are taken for chance, and an error that comes by two ways (in z·σ(z), say) for
+  two errors; either makes the variance up to two or three times as large as is said, and reaches of seven deviations
+  and more have room for it.
+* The probability that is asked for is that of the outcome; that hidden units stay within their errors is taken for
+  granted at the same odds, and so is what a few trials show.
 """
 
 from __future__ import annotations
@@ -32,12 +45,24 @@ from refnn.oracle.foreign import widened
 from refnn.oracle.questions import answer, batch, blocks, cotangents
 from refnn.rules import GradientDescent, Rule
 
-__all__ = ["MODEL", "Block", "Question", "Tolerance", "Tolerances", "asked", "derive", "tolerance"]
+__all__ = [
+    "FAILURE_PROBABILITY",
+    "MODEL",
+    "Block",
+    "Question",
+    "Tolerance",
+    "Tolerances",
+    "asked",
+    "checked_probability",
+    "derive",
+    "tolerance",
+]
 
 MODEL = 1
 """The number of the model by which bounds are derived; one is added whenever a bound may change."""
 
 FAILURE_PROBABILITY = 1e-9
+"""Unless another is asked for: one false alarm in a billion comparisons, if the model is right."""
 
 _SMALL = 1_000_000
 """Samples times parameters, up to which the worst case is derived too. It is the smaller one where few roundings come
@@ -47,6 +72,7 @@ _TRIED = 8
 """So many samples show whether errors reinforce each other on their way through the layers."""
 
 _FIRST_TRIALS, _MORE_TRIALS = 2, 32
+"""Two of eight samples give sixteen rows for each cotangent to show it; of 32, a variance is known to a quarter."""
 _EXPECTED = 1e-3
 """A trial that the model expects less often than this refutes it; more trials are then drawn, which costs only time."""
 
@@ -362,7 +388,8 @@ def _refuted(part: SpreadArray) -> bool:
     scale = np.divide(
         part.magnified**-2, variance, where=(variance > 0) & np.isfinite(variance), out=np.zeros(part.shape)
     )
-    squares = [(trial - part.value) ** 2 * scale for trial in part.trials]
+    with np.errstate(all="ignore"):
+        squares = [np.nan_to_num((trial - part.value) ** 2 * scale, nan=np.inf) for trial in part.trials]
     draws = len(squares) * np.count_nonzero(scale)
     if draws == 0:
         return False

@@ -547,8 +547,10 @@ def roundings(operation: Any, precision: Precision, case: Case) -> float:
         arrays.rows,
     ):
         return 0
-    if operation in (np.add, np.subtract, np.multiply, np.divide):
+    if operation in (np.add, np.subtract, np.multiply):
         return 1
+    if operation is np.divide:
+        return 2 * (1 + unit)  # others multiply by a rounded reciprocal
     if operation is np.matmul:
         return 1 + 7 * precision.accumulated.unit / unit
     sums = precision.summed.unit / unit

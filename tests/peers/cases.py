@@ -58,7 +58,7 @@ class Case:
     """A network, how many samples, and what is done to normal ones.
 
     Those that are `quick` take every peer but those that compile milliseconds. Networks that several cases share, or
-    that have many parameters and few layers, are worth a compilation in every format; others have it in one, by turns.
+    that have many parameters and few layers, are worth a compilation; others are not put to those that compile.
     """
 
     name: str
@@ -88,9 +88,7 @@ class Case:
         if not peer.supports(self.network):
             return ()
         formats = tuple(dtype for dtype in self.formats if dtype in peer.formats)
-        if self.worth_compiling or not peer.compiles:
-            return formats
-        return (formats[zlib.crc32((peer.name + self.name).encode()) % len(formats)],)
+        return formats if self.worth_compiling or not peer.compiles else ()
 
 
 def rounded(array: np.ndarray, dtype: Format) -> np.ndarray:
