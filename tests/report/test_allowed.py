@@ -54,7 +54,7 @@ def test_sizes_and_errors_are_those_of_fractions(samples: list[tuple[float, ...]
     k = NAMES.index(record.place)
     bound = Fraction(record.bounds.tolist()[k])
     assert abs(Fraction(record.ratio) * bound - errors[k]) <= errors[k] / 2**50 + bound / 2**1074  # four roundings
-    assert record.decided == sum(t == 0 or abs(t) > b for t, b in zip(truth, record.bounds.tolist(), strict=True))
+    assert record.decided == sum(abs(t) > b or t == b == 0 for t, b in zip(truth, record.bounds.tolist(), strict=True))
 
 
 X, Y = np.array([[1.0, 2.0], [3.0, 5.0], [-2.0, 7.0]]), np.array([1.0, -1.0, 2.0])
