@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from refnn.losses import BinaryCrossEntropy, Huber, InnerProduct, Loss, SoftmaxCrossEntropy, SquaredError, softmax
     from refnn.network import Evaluation, Network
     from refnn.oracle import SEMANTICS
-    from refnn.oracle.budget import Tolerance, tolerance
+    from refnn.oracle.budget import Block, Tolerance, Tolerances, tolerance
     from refnn.oracle.certificate import Certificate, Certified, certified_learning_rate
-    from refnn.oracle.comparison import Comparison, compare
+    from refnn.oracle.comparison import Compared, Comparison, Element, compare
     from refnn.oracle.truth import (
         Exact,
         Truth,
@@ -76,9 +76,9 @@ _HOME = {
     "losses": "BinaryCrossEntropy Huber InnerProduct Loss SoftmaxCrossEntropy SquaredError softmax",
     "network": "Evaluation Network",
     "oracle": "SEMANTICS",
-    "oracle.budget": "Tolerance tolerance",
+    "oracle.budget": "Block Tolerance Tolerances tolerance",
     "oracle.certificate": "Certificate Certified certified_learning_rate",
-    "oracle.comparison": "Comparison compare",
+    "oracle.comparison": "Compared Comparison Element compare",
     "oracle.truth": "Exact Truth exact exact_derivative exact_hessian_vector_product exact_loss exact_update",
     "rules": "GradientDescent Rule",
     "training": "History fit",
@@ -93,13 +93,16 @@ __all__ = [
     "Activation",
     "Batches",
     "BinaryCrossEntropy",
+    "Block",
     "Certificate",
     "Certified",
+    "Compared",
     "Comparison",
     "DTypeError",
     "DataError",
     "Dense",
     "DivergenceError",
+    "Element",
     "Evaluation",
     "Exact",
     "FullBatch",
@@ -132,6 +135,7 @@ __all__ = [
     "Tanh",
     "TargetError",
     "Tolerance",
+    "Tolerances",
     "Truth",
     "UndecidedError",
     "UnsupportedOperationError",

@@ -240,7 +240,7 @@ def _matmul(value: FloatArray, a: RoundedArray, b: RoundedArray) -> FloatArray:
     if b.error.any():
         bound = bound + grown * ((size_a + a.error) @ b.error)
     some = np.logical_and.outer(a.value.any(axis=1), b.value.any(axis=0))  # a sum of zeros is exact
-    bound = np.where(some | (bound > 0), bound + terms * habits.lost, 0)
+    bound = np.where(some | (bound != 0), bound + terms * habits.lost, 0)  # 0·∞ is no number, and not 0
     if habits.largest < np.inf:
         bound = np.where(size_a @ size_b + bound > habits.largest, np.inf, bound)
     return _stored(value, bound, habits.products, a)

@@ -12,8 +12,8 @@ Where roundings are not independent, the model says so:
 * Equal numbers are rounded equally. Of every rounding it is counted how many elements of its column, and of its row,
   are so near that they share it; m of them add up to m, not to √m, and count m-fold in a sum over that axis.
 * A number that is broadcast brings one error to all that it meets.
-* A rounded constant (0.01, √(2/π)) is off by the same everywhere; its effect on each element is computed by moving all
-  constants a little.
+* A rounded constant (0.01, √(2/π)) is off by the same everywhere; its effect on each element is computed by moving it
+  a little.
 * A kink may be crossed: a unit whose sign is uncertain takes the other branch with a probability, and then the error is
   a jump. Rare jumps are no sub-Gaussian numbers; they are bounded by Bernstein's inequality (the same book, theorem
   2.10), or by all of them together.
@@ -25,112 +25,25 @@ range of the format has an infinite variance.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple, TypeAlias, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnn import arrays
+from refnn.arithmetic.alike import alike, bits, hashed, repeated
+from refnn.arithmetic.noise import LEAST, Counted, Flips, Noise, all_of, shared, sum_of
 from refnn.arithmetic.precision import BinaryFormat, Precision
-from refnn.arithmetic.rounded import COMPOSED, FUNCTIONS, held, parts, steepest
+from refnn.arithmetic.rounded import FUNCTIONS, held, parts, steepest
 from refnn.arrays import Arithmetic, FloatArray, Rules
 
-__all__ = ["Flips", "Noise", "SpreadArray"]
+__all__ = ["SpreadArray"]
 
 _NUDGE = 2.0**-26
 """By how much, relatively, constants are moved to see their effect: the root of float64's unit, as for any quotient."""
-
-_FLOOR = 2.0**-1000
-"""The least variance: below 2**-500, floats cannot hold the squares of errors, and nothing is said of such elements."""
-
-_FINER = 3
-"""Numbers within 2**-3 of a spacing are taken to be rounded alike: their errors are correlated by 0.3 at least, as the
-correlation of roundings at a distance d, in spacings, is 1 − 6d(1 − d)."""
-
-_RUN = 3
-"""So many in a column may be alike by chance without being counted: the true variance of a rounding, of which (u·v)²/3
-is the most, is that over the square of the significand, on average half of it."""
-
-_OLDEST = 50
-"""After so many operations it is counted what is shared, asked or not: Python does not nest calls without end."""
-
-Counted: TypeAlias = FloatArray | Callable[[], FloatArray | None] | None
-
-
-class Noise:
-    """The variance of an error; what it counts for in sums is found when a sum asks.
-
-    Parameters
-    ----------
-    itself
-        Of each element by itself.
-    down, across
-        What it counts for in a sum over its column or its row, if others there share the error; None if it is no more.
-        Or a function that gives the one or the other.
-    """
-
-    __slots__ = ("_across", "_down", "age", "itself")
-
-    def __init__(self, itself: FloatArray, down: Counted = None, across: Counted = None) -> None:
-        self.itself, self._down, self._across, self.age = itself, down, across, 0
-
-    def after(self, operands: list[SpreadArray]) -> None:
-        """Note of how many operations in a row nothing has been counted; of not too many, for each calls the last."""
-        self.age = 1 + max((z.noise.age for z in operands if z.noise is not None), default=0)
-        if self.age > _OLDEST:
-            self._down, self._across, self.age = self.more_down, self.more_across, 0
-
-    @property
-    def more_down(self) -> FloatArray | None:
-        """What it counts for in a sum over its column; None if that is the variance itself."""
-        if callable(self._down):
-            self._down = self._down()
-        return self._down
-
-    @property
-    def more_across(self) -> FloatArray | None:
-        """What it counts for in a sum over its row; None if that is the variance itself."""
-        if callable(self._across):
-            self._across = self._across()
-        return self._across
-
-    @property
-    def down(self) -> FloatArray:
-        """What it counts for in a sum over its column."""
-        return self.itself if self.more_down is None else self.more_down
-
-    @property
-    def across(self) -> FloatArray:
-        """What it counts for in a sum over its row."""
-        return self.itself if self.more_across is None else self.more_across
-
-    @property
-    def both(self) -> FloatArray:
-        """What it counts for in a sum over all, or in sums of sums."""
-        if self.more_down is None or self.more_across is None:
-            return self.across if self.more_down is None else self.down
-        return self.down * (self.across / np.maximum(self.itself, _FLOOR))
-
-
-class Flips(NamedTuple):
-    """The errors of units that may be on the other side of their kink.
-
-    Attributes
-    ----------
-    variance
-        The sum of probability times jump².
-    fourths
-        The sum of jump⁴, which is at least that of the largest, and not much more where a few are possible.
-    total
-        The sum of |jump|, which they cannot exceed.
-    """
-
-    variance: FloatArray
-    fourths: FloatArray
-    total: FloatArray
 
 
 @final
@@ -151,13 +64,17 @@ class SpreadArray(Arithmetic):
     flips
         The errors of crossed kinks; None if there are none.
     moved
-        The value if all constants that the storage format does not hold are a little larger; None if there are none.
+        For each constant that the storage format does not hold, the value if that constant is a little larger.
     trials
         What implementations might compute whose roundings were drawn; none, unless they are begun with.
     ceiling
         What no value exceeds, whatever the errors are, if that is known: 0 for logarithms of probabilities.
     terms
         Of how many products this is a sum; others may begin such a sum with what is added to it next.
+    along
+        The axis of the units of a sample: 1, or 0 in what is transposed. Along it, a crossed kink shows in many.
+    coherent
+        Whether these many jumps reinforce each other; otherwise they are taken to have nothing to do with each other.
 
     Examples
     --------
@@ -175,20 +92,27 @@ class SpreadArray(Arithmetic):
     log_odds: float
     noise: Noise | None = None
     flips: Flips | None = None
-    moved: FloatArray | None = None
+    moved: Mapping[bytes, FloatArray] = field(default_factory=dict)
     trials: tuple[FloatArray, ...] = ()
     ceiling: float = math.inf
     terms: int = 0
+    along: int = 1
+    coherent: bool = False
     rules: ClassVar[Rules] = {}
 
     @classmethod
     def exact(
-        cls, value: FloatArray, precision: Precision, log_odds: float, trials: tuple[FloatArray, ...] = ()
+        cls,
+        value: FloatArray,
+        precision: Precision,
+        log_odds: float,
+        trials: tuple[FloatArray, ...] = (),
+        coherent: bool = False,
     ) -> SpreadArray:
         """Floats that are meant exactly, and that the storage format holds: too large ones have an infinite error."""
         error = np.where(np.abs(value) > precision.format.largest, np.inf, precision.flushed(value))
         noise = Noise(error * error) if error.any() else None
-        return cls(value, precision, log_odds, noise, trials=trials)
+        return cls(value, precision, log_odds, noise, trials=trials, coherent=coherent)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -206,9 +130,10 @@ class SpreadArray(Arithmetic):
         """How far an honest implementation may be from the value, but for a probability of 2·exp(−λ) or less."""
         with np.errstate(all="ignore"):
             bound = _reach(self)
-            if self.moved is not None:
-                bound = bound + self.precision.format.unit / _NUDGE * np.abs(self.moved - self.value)
-        return np.where(np.isnan(bound), np.inf, bound)
+            for moved in self.moved.values():
+                bound = bound + self.precision.format.unit / _NUDGE * np.abs(moved - self.value)
+            stored = np.abs(self.value) + bound <= self.precision.format.largest
+        return np.where(stored, bound, np.inf)
 
     @property
     def magnified(self) -> float:
@@ -219,133 +144,73 @@ class SpreadArray(Arithmetic):
         """A constant; its neighbour too, if the storage format does not hold it."""
         exact = np.asarray(value if isinstance(value, np.ndarray) else float(value), dtype=np.float64)
         holds = held(exact, value, self.precision)
-        moved = None if np.all(holds) else np.where(holds, exact, exact * (1 + _NUDGE))
-        return replace(SpreadArray.exact(exact, self.precision, self.log_odds), moved=moved)
+        moved = {} if np.all(holds) else {exact.tobytes(): np.where(holds, exact, exact * (1 + _NUDGE))}
+        return replace(SpreadArray.exact(exact, self.precision, self.log_odds, coherent=self.coherent), moved=moved)
 
 
 def _reach(z: SpreadArray) -> FloatArray:
     """How far the roundings and the crossed kinks reach, but for a small probability."""
     reach = np.zeros(z.shape) if z.noise is None else np.sqrt(2 * z.log_odds * z.noise.itself)
-    if z.flips is not None:
-        jump = np.maximum(z.flips.fourths, _FLOOR) ** 0.25 * (z.log_odds / 3)
-        reach = reach + np.fmin(z.flips.total, jump + np.sqrt(2 * z.log_odds * z.flips.variance + jump * jump))
-    return reach
+    if z.noise is not None and z.noise.mean is not None:
+        reach = reach + z.noise.mean
+    return reach if z.flips is None else reach + z.flips.reach(z.log_odds)
 
 
 # ------------------------------------------------------------------------------------------------- how variances add up
 
 
-def _sum(*noises: Noise | None) -> Noise | None:
-    """The noise of a sum of independent errors."""
-    some = [noise for noise in noises if noise is not None]
-    if len(some) < 2:
-        return some[0] if some else None
-
-    def down() -> FloatArray | None:
-        return None if all(n.more_down is None for n in some) else sum((n.down for n in some[1:]), some[0].down)
-
-    def across() -> FloatArray | None:
-        return None if all(n.more_across is None for n in some) else sum((n.across for n in some[1:]), some[0].across)
-
-    return Noise(sum((n.itself for n in some[1:]), some[0].itself), down, across)
-
-
 def _through(z: SpreadArray, square: FloatArray | float, shape: tuple[int, ...]) -> Noise | None:
-    """The noise of an operand as it shows in a result of this shape, with the square of the slope.
-
-    What is broadcast along an axis brings the same error to n elements, which counts n-fold in a sum over that axis.
-    """
-    noise = z.noise
-    if noise is None:
-        return None
-    rows, columns = _shared(z.shape, shape)
-
-    def down() -> FloatArray | None:
-        return None if noise.more_down is None and rows == 1 else square * noise.down * rows
-
-    def across() -> FloatArray | None:
-        return None if noise.more_across is None and columns == 1 else square * noise.across * columns
-
-    return Noise(square * noise.itself, down, across)
+    """The noise of an operand as it shows in a result of this shape, with the square of the slope."""
+    return None if z.noise is None else z.noise.through(square, z.shape, shape)
 
 
 def _new(like: SpreadArray, value: FloatArray, variance: FloatArray) -> Noise:
     """The noise of new errors, with what is counted of numbers that are alike."""
-    digits = like.precision.format.digits
 
     def counted(axis: int) -> FloatArray | None:
-        alike = _alike(value, digits, axis)
-        return None if alike is None else variance * alike
+        counts = _together(like.precision, value, axis)
+        return None if counts is None else variance * counts
 
     return Noise(variance, lambda: counted(0), lambda: counted(1))
 
 
-def _shared(of: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, int]:
-    """How many rows and how many columns of a result share an element of an operand."""
-    if len(shape) < 2:
-        return 1, math.prod(shape) // max(1, math.prod(of))
-    rows, columns = (1, 1, *of)[-2:]
-    return shape[0] // rows, shape[1] // columns
+def _together(precision: Precision, value: FloatArray, axis: int, terms: int = 1) -> NDArray[np.int64] | None:
+    """How many sums of so many terms are rounded as each one is, or flushed to zero, which reinforces likewise."""
+    counts = alike(value, precision.format.digits, axis)
+    if precision.flushes and value.ndim == 2 and value.size:
+        small = np.abs(value) < 2 * terms * precision.format.smallest_normal
+        if small.any() and value[small].any():
+            counts = np.where(small, value.shape[axis], 1 if counts is None else counts)
+    return counts
 
 
 def _flips(shape: tuple[int, ...], *pairs: tuple[SpreadArray, FloatArray | float]) -> Flips | None:
     """The flips of operands as they show in a result of this shape, each with the size of the slope."""
-    some = [(_crossed(z, shape), slope) for z, slope in pairs if z.flips is not None]
-    return _all([Flips(slope**2 * f.variance, slope**4 * f.fourths, slope * f.total) for f, slope in some])
+    return all_of([_crossed(z, shape).scaled(slope) for z, slope in pairs if z.flips is not None])
 
 
 def _crossed(z: SpreadArray, shape: tuple[int, ...]) -> Flips:
-    """The flips of an operand in a result of this shape, be it none; what is broadcast jumps n-fold in a sum over n."""
-    if z.flips is None:
-        return _STILL
-    times, (variance, fourths, total) = math.prod(_shared(z.shape, shape)), z.flips
-    return Flips(*(np.broadcast_to(part, shape) for part in (variance * times, fourths * times**3, total)))
-
-
-def _both(first: Flips, second: Flips) -> Flips:
-    return Flips(*(a + b for a, b in zip(first, second, strict=True)))
-
-
-def _alike(value: FloatArray, digits: int, axis: int) -> NDArray[np.int64] | None:
-    """How many numbers along the axis are rounded as each one is; None if nowhere more than by chance.
-
-    Numbers are alike that share their sign, exponent and leading bits. Zero is rounded without error, and not counted.
-    """
-    length = value.shape[axis] if value.ndim == 2 else 0
-    if length <= _RUN:
-        return None
-    with np.errstate(over="ignore"):  # of half the length, they are sorted in half the time
-        hashed = (_keys(value, digits) * _ODD[0] >> 32).astype(np.int32)
-    keys = np.ascontiguousarray(hashed if axis == 1 else hashed.T)
-    ordered = np.sort(keys, axis=1)
-    repeated = (ordered[:, _RUN:] == ordered[:, :-_RUN]) & (ordered[:, _RUN:] != 0)
-    if not repeated.any():
-        return None
-    lines = np.flatnonzero(repeated.any(axis=1))
-    order = np.argsort(keys[lines], axis=1)
-    ordered = ordered[lines]
-    first = np.ones(ordered.shape, np.bool_)
-    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    runs = np.cumsum(first.ravel()) - 1
-    lengths = np.where(ordered == 0, 1, np.bincount(runs)[runs].reshape(ordered.shape))
-    counts = np.ones(keys.shape, np.int64)
-    of_lines = np.empty_like(lengths)
-    np.put_along_axis(of_lines, order, lengths, axis=1)
-    counts[lines] = of_lines
-    return counts if axis == 1 else counts.T
+    """The flips of an operand in a result of this shape, be it none."""
+    return (z.flips or Flips.none()).through(z.shape, shape)
 
 
 def _once(like: SpreadArray, value: FloatArray, *, underflows: bool = True) -> FloatArray:
     """The variance of a rounding to the storage format."""
     variance: FloatArray = like.precision.format.unit**2 / 3 * (value * value)
-    return variance + (_underflow(like.precision) if underflows or like.precision.flushes else _FLOOR)
+    return variance + (_underflow(like.precision, like.log_odds) if underflows or like.precision.flushes else LEAST)
 
 
 @lru_cache(maxsize=64)
-def _underflow(precision: Precision) -> float:
+def _underflow(precision: Precision, log_odds: float) -> float:
     """The variance of what is lost below the normal range."""
-    lost = precision.format.smallest_normal if precision.flushes else precision.format.smallest / 2
-    return max(lost * lost, _FLOOR)
+    return max(_loss(precision, precision.format, 1, log_odds), LEAST)
+
+
+def _loss(precision: Precision, formed: BinaryFormat, terms: int, log_odds: float) -> float:
+    """The variance of what so many numbers lose below the normal range of a format: up to all, or by rounding."""
+    if precision.flushes:
+        return (terms * formed.smallest_normal) ** 2 / (2 * log_odds)
+    return terms * formed.smallest**2 / 12
 
 
 # ----------------------------------------------------------------------------------------------------- one rule for all
@@ -362,11 +227,14 @@ class Errors(NamedTuple):
         Those of crossed kinks.
     fresh
         The variance of the new ones, for trials to draw.
+    by_row
+        Numbers and the variance of what each of them brings to all of its row; two columns.
     """
 
     noise: Noise | None = None
     flips: Flips | None = None
     fresh: FloatArray | None = None
+    by_row: tuple[FloatArray, FloatArray] | None = None
 
 
 def _rule(operation: Any, spread: Callable[..., Errors], number: int) -> Callable[..., SpreadArray]:
@@ -374,72 +242,84 @@ def _rule(operation: Any, spread: Callable[..., Errors], number: int) -> Callabl
     kinked = operation is arrays.where_positive
 
     def rule(*arguments: Any) -> SpreadArray:
-        def other(index: int | None) -> FloatArray:
+        def other(index: int | bytes) -> FloatArray:
             picked = [_other(a, index) if k or not kinked else a.value for k, a in enumerate(arguments)]
             return np.asarray(operation(*picked))
 
         operands = [a for a in arguments if isinstance(a, SpreadArray)]
         like = operands[0]
         value = np.asarray(operation(*(a.value if isinstance(a, SpreadArray) else a for a in arguments)))
-        moved = other(None) if any(a.moved is not None for a in operands) else None
+        moved = {constant: other(constant) for a in operands for constant in a.moved}
         with np.errstate(all="ignore"):  # a variance may be infinite, where the value may not
-            noise, flips, fresh = spread(value, *arguments)
+            noise, flips, fresh, by_row = spread(value, *arguments)
             if operation not in _SUMS:
                 noise = _within_range(like, value, noise)
             if noise is not None:
-                noise.after(operands)
-            trials = [other(index) for index in range(max(len(a.trials) for a in operands))]
-            if fresh is not None and trials:
+                noise.after(z.noise for z in operands)
+            count = 0 if _over_samples(operation, operands) else max(len(a.trials) for a in operands)
+            trials = [other(index) for index in range(count)]
+            if trials and fresh is not None:
                 trials = _tried(like, value, fresh, trials, number)
+            if trials and by_row is not None:
+                trials = _tried(like, *by_row, trials, -number)
         ceiling = 0.0 if operation is arrays.log_softmax else math.inf
         terms = arguments[0].shape[1] if operation is np.matmul else 0
-        return SpreadArray(value, like.precision, like.log_odds, noise, flips, moved, tuple(trials), ceiling, terms)
+        along = 1 - like.along if operation is arrays.transpose else like.along
+        return SpreadArray(
+            value,
+            like.precision,
+            like.log_odds,
+            noise,
+            flips,
+            moved,
+            tuple(trials),
+            ceiling,
+            terms,
+            along,
+            like.coherent,
+        )
 
     return rule
 
 
-def _other(argument: Any, index: int | None) -> Any:
-    """The moved value of an operand (None), or a trial; its value, if it has none."""
+def _over_samples(operation: Any, operands: list[SpreadArray]) -> bool:
+    """Whether this is a sum over the samples, as for the gradient of a weight, of what varies in trials.
+
+    Whether errors reinforce each other shows in what it is a sum of. Trials of the sum are made if they do.
+    """
+    first = operands[0]
+    return operation is np.matmul and first.along == 0 and not first.coherent and all(a.trials for a in operands)
+
+
+def _other(argument: Any, index: int | bytes) -> Any:
+    """The value of an operand if a constant is moved, or in a trial; its value, if there is none such."""
     if not isinstance(argument, SpreadArray):
         return argument
-    if index is not None:
-        return argument.trials[index] if argument.trials else argument.value
-    return argument.value if argument.moved is None else argument.moved
+    if isinstance(index, bytes):
+        return argument.moved.get(index, argument.value)
+    return argument.trials[index] if argument.trials else argument.value
 
 
 def _tried(
     like: SpreadArray, value: FloatArray, variance: FloatArray, trials: list[FloatArray], number: int
 ) -> list[FloatArray]:
-    """The trials with new errors, of this variance, from a hash of the numbers: those that are alike get the same."""
-    keys = _keys(value, like.precision.format.digits)
-    size = np.sqrt(12 * variance) * (like.magnified * 2.0**-64)  # of a uniform number, from −½ to ½
-    with np.errstate(over="ignore"):
-        return [t + size * (keys * _ODD[(number + len(SPREADS) * k) % len(_ODD)]) for k, t in enumerate(trials)]
-
-
-def _keys(value: FloatArray, digits: int) -> NDArray[np.int64]:
-    """Integers that are equal for numbers that are rounded alike, and 0 for 0, which is not rounded."""
-    keys: NDArray[np.int64] = (value + 0.0).view(np.int64) >> max(52 - (digits - 1) - _FINER, 0)
-    return keys
-
-
-_ODD = tuple(np.int64(k) for k in np.random.default_rng(1).integers(2**61, 2**62, 2048) * 2 + 1)
-"""Factors that, modulo 2**64, spread integers evenly: multiplicative hashing (Knuth, TAOCP 3, section 6.4)."""
+    """The trials with new errors, uniform of this variance, from a hash of the numbers: those alike get the same."""
+    unit = like.precision.format.unit  # a root of seven digits is enough, and takes less time
+    size = np.sqrt((variance * (12 / unit**2)).astype(np.float32)) * (unit * like.magnified * 2.0**-64)
+    leading = bits(value, like.precision.format.digits)
+    return [t + size * hashed(leading, number + len(SPREADS) * k) for k, t in enumerate(trials, 1)]
 
 
 def _within_range(like: SpreadArray, value: FloatArray, noise: Noise | None) -> Noise | None:
     """The noise, infinite where a number may be too large for the storage format."""
     largest = like.precision.format.largest
-    if value.size == 0 or np.max(np.abs(value)) <= largest / 2:
+    if value.size == 0 or max(np.max(value), -np.min(value)) <= largest / 2:
         return noise
     known = noise or Noise(np.zeros(value.shape))
     beyond = np.abs(value) + np.sqrt(2 * like.log_odds * known.itself) > largest
     if not beyond.any():
         return noise
-    infinite = (
-        lambda part=part: np.where(beyond, np.inf, part()) for part in (lambda: known.down, lambda: known.across)
-    )
-    return Noise(np.where(beyond, np.inf, known.itself), *infinite)
+    return known.infinite(beyond)
 
 
 # ------------------------------------------------------------------------------------------------------------ the rules
@@ -449,12 +329,15 @@ def _errors(
     passed: Noise | None, flips: Flips | None, like: SpreadArray, value: FloatArray, fresh: FloatArray | None
 ) -> Errors:
     """What is passed on, and new errors of that variance."""
-    return Errors(passed if fresh is None else _sum(passed, _new(like, value, fresh)), flips, fresh)
+    return Errors(passed if fresh is None else sum_of(passed, _new(like, value, fresh)), flips, fresh)
 
 
 def _add(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     """One rounding, unless the sum or a number is exactly 0; a sum cannot underflow."""
-    passed = _sum(_through(a, 1.0, value.shape), _through(b, 1.0, value.shape))
+    if a is b:
+        passed = _through(a, 4.0, value.shape)
+    else:
+        passed = sum_of(_through(a, 1.0, value.shape), _through(b, 1.0, value.shape))
     fresh = np.where(value == 0, 0, _once(a, value, underflows=False))
     unit = a.precision.accumulated.unit**2 / 3
     for z, other in ((a, b), (b, a)):
@@ -469,40 +352,69 @@ def _add(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
 def _multiply(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     """Slopes b and a, and the product of the errors; by a power of 2 or by 0, a product is exact."""
     size_a, size_b = np.abs(a.value), np.abs(b.value)
-    both = None
-    if a.noise is not None and b.noise is not None:
-        both = _through(b, a.noise.itself, value.shape)
-    if a is b:  # the errors are the same too
-        passed = _sum(_through(a, 4 * size_a * size_a, value.shape), both)
+    if a is b:
+        passed = _squared(a)
     else:
-        passed = _sum(_through(a, size_b * size_b, value.shape), _through(b, size_a * size_a, value.shape), both)
+        both = _both_errors(a, b, value.shape)
+        passed = sum_of(_through(a, size_b * size_b, value.shape), _through(b, size_a * size_a, value.shape), both)
     flips = [
         Flips(*(part * weight for part, weight in zip(_crossed(x, value.shape), _weights(other), strict=True)))
         for x, other in ((a, b), (b, a))
         if x.flips is not None
     ]
-    return _errors(passed, _all(flips), a, value, _rounded_unless(_scales(a) | _scales(b), a, value))
+    return _errors(passed, all_of(flips), a, value, _rounded_unless(_scales(a) | _scales(b), a, value))
 
 
-def _weights(z: SpreadArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """By what a factor multiplies the variance, the fourths and the total of the other one's flips: with its errors."""
+@lru_cache(maxsize=64)
+def _in_products(log_odds: float) -> float:
+    """By how much the variance of a product of independent errors counts more, for it reaches farther.
+
+    Of sums of such products, with variance F², P(|sum| > √(2λ)·F + λ·M) is at most of the order of exp(−λ), where M is
+    the norm of their matrix, which is F or less (Hanson and Wright; Boucheron, Lugosi, Massart, section 2.9, example
+    2.12). That is the reach of (1 + √(λ/2))² times the variance.
+    """
+    return (1 + math.sqrt(log_odds / 2)) ** 2
+
+
+def _squared(z: SpreadArray) -> Noise | None:
+    """The noise of z²: of an error e it is (2z + e)·e, to the farthest end; and e² has a mean, the variance."""
+    if z.noise is None:
+        return None
+    slope = 2 * np.abs(z.value) + np.sqrt(2 * z.log_odds * z.noise.itself)
+    own = Noise(np.zeros(()), mean=z.noise.itself)
+    return sum_of(z.noise.through(slope * slope, z.shape, z.shape), own)
+
+
+def _both_errors(a: SpreadArray, b: SpreadArray, shape: tuple[int, ...]) -> Noise | None:
+    """The product of two independent errors of variances V and W as noise: at most 2λ√(VW), where both reach far."""
+    if a.noise is None or b.noise is None:
+        return None
+    v, w, twice = a.noise, b.noise, 2 * a.log_odds
+    (rows_a, columns_a), (rows_b, columns_b) = shared(a.shape, shape), shared(b.shape, shape)
+
+    def down() -> FloatArray:
+        return twice * np.maximum(v.down * w.itself * rows_a, v.itself * w.down * rows_b)
+
+    def across() -> FloatArray:
+        return twice * np.maximum(v.across * w.itself * columns_a, v.itself * w.across * columns_b)
+
+    return Noise(twice * v.itself * w.itself, down, across)
+
+
+def _weights(z: SpreadArray) -> tuple[FloatArray, ...]:
+    """By what a factor multiplies the variance, fourths, mean and total of the other one's flips: with its errors."""
     size, square = np.abs(z.value), z.value * z.value
     smooth = 0.0 if z.noise is None else z.noise.itself
     crossed, fourths = (0.0, 0.0) if z.flips is None else (z.flips.variance, z.flips.fourths)
-    largest = size + np.sqrt(2 * z.log_odds * smooth)
-    return square + smooth + crossed, largest**4 + fourths, size + _reach(z)
-
-
-def _all(flips: list[Flips]) -> Flips | None:
-    """The sum of one or two kinds of flips, if there are any."""
-    return _both(*flips) if len(flips) == 2 else flips[0] if flips else None
+    largest, total = size + np.sqrt(2 * z.log_odds * smooth), size + _reach(z)
+    return square + smooth + crossed, largest**4 + fourths, total, total
 
 
 def _divide(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     """Slopes 1/b and a/b², with the least that b may be; by a power of 2, a quotient is exact."""
     inverse = 1 / np.maximum(np.abs(b.value) - _reach(b), 0)
     slope = np.abs(value) * inverse
-    passed = _sum(_through(a, inverse * inverse, value.shape), _through(b, slope * slope, value.shape))
+    passed = sum_of(_through(a, inverse * inverse, value.shape), _through(b, slope * slope, value.shape))
     return _errors(
         passed, _flips(value.shape, (a, inverse), (b, slope)), a, value, _rounded_unless(_scales(b), a, value)
     )
@@ -519,7 +431,7 @@ def _scales(z: SpreadArray) -> NDArray[np.bool_]:
 
 def _certain(z: SpreadArray) -> NDArray[np.bool_]:
     """Where there is no error."""
-    if z.moved is not None:
+    if z.moved:
         return _NOWHERE
     smooth = True if z.noise is None else z.noise.itself == 0
     return np.asarray(smooth & (True if z.flips is None else z.flips.total == 0))
@@ -551,33 +463,48 @@ def _matmul(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     walk, wander = _walked(value, a.value, b.value), terms / 12 + 1
     together = _terms_alike(a, b)
     unit: Any = precision.accumulated.unit**2 / 3 * (1 if together is None else together)
-    apart = unit * wander if together is None else None  # then both sums of squares can be formed at once
     noise_a, noise_b = a.noise, b.noise
-    itself = unit * walk
+    rounded = _stored(a, value, unit * walk, precision.accumulated)
+    rounded = rounded + _loss(precision, precision.accumulated, terms, a.log_odds)
+    itself, apart = rounded, unit * wander  # of the sum of squares; formed at once with another sum, where that is one
     if noise_a is not None:
-        left = noise_a.across if apart is None else noise_a.across + apart * square_a
-        itself = itself + left @ (square_b if noise_b is None else square_b + noise_b.down)
+        left = noise_a.across
+        if np.ndim(apart) == 0 or apart.shape[1] == 1:
+            left, apart = left + apart * square_a, None
+        itself = itself + left @ (square_b if noise_b is None else square_b + _in_products(a.log_odds) * noise_b.down)
     if noise_b is not None:
-        right = noise_b.down + apart * square_b if apart is not None and noise_a is None else noise_b.down
+        right = noise_b.down
+        if apart is not None and np.ndim(apart) == 0:
+            right, apart = right + apart * square_b, None
         itself = itself + square_a @ right
-    if apart is None or (noise_a is None and noise_b is None):
-        itself = itself + unit * wander * (square_a @ square_b)
-    itself = np.where(_empty(a, b), 0, _stored(a, value, itself, precision.accumulated))
+    if apart is not None:
+        itself = itself + apart * (square_a @ square_b)
+    empty = _empty(a, b)
+    if empty is not None:
+        itself = np.where(empty & ~np.isnan(itself), 0, itself)  # 0·∞ is no number
     fresh = None
     if a.trials or b.trials:  # for these, the sum of squares is taken as if they had nothing to do with each other
-        roughly = unit * (walk + wander / terms * square_a.sum(axis=1, keepdims=True) * square_b.sum(axis=0))
-        fresh = np.minimum(_stored(a, value, roughly, precision.accumulated), itself)
+        roughly = (wander / terms * square_a.sum(axis=1, keepdims=True)) * square_b.sum(axis=0)
+        fresh = np.minimum(rounded + unit * roughly, itself)
     most = precision.accumulated.largest
     if terms * np.max(np.abs(a.value), initial=0) * np.max(np.abs(b.value), initial=0) > most:
         itself = np.where(np.abs(a.value) @ np.abs(b.value) > most, np.inf, itself)
-    noise = Noise(itself, *_shared_by_product(a, b, value, itself, square_a, square_b))
+    noise = Noise(itself, *_shared_by_product(a, b, value, itself, square_a, square_b), _mean_of_product(a, b))
     return Errors(noise, _flips_of_product(a, b), fresh)
 
 
-def _empty(a: SpreadArray, b: SpreadArray) -> NDArray[np.bool_]:
-    """Which sums have no term but zeros: they are exact."""
+def _mean_of_product(a: SpreadArray, b: SpreadArray) -> FloatArray | None:
+    """What means of either add up to, with the other as large as its errors allow."""
+    m, n = (None if z.noise is None else z.noise.mean for z in (a, b))
+    sums = [] if m is None else [m @ (np.abs(b.value) + _reach(b))]
+    sums += [] if n is None else [(np.abs(a.value) + _reach(a)) @ n]
+    return sum(sums[1:], sums[0]) if sums else None
+
+
+def _empty(a: SpreadArray, b: SpreadArray) -> NDArray[np.bool_] | None:
+    """Which sums have no term but zeros, and are exact; None if there are none."""
     rows, columns = (~((z.value != 0) | ~_certain(z)).any(axis=axis) for z, axis in ((a, 1), (b, 0)))
-    return np.asarray(np.logical_or.outer(rows, columns))
+    return np.asarray(np.logical_or.outer(rows, columns)) if rows.any() or columns.any() else None
 
 
 def _walked(value: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
@@ -597,36 +524,43 @@ def _walked(value: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def _terms_alike(a: SpreadArray, b: SpreadArray) -> FloatArray | None:
-    """How many terms of each sum are nearly equal, on average; None if nowhere more than by chance."""
+    """How many terms of each sum are nearly equal, on average; None if nowhere more than by chance.
+
+    It is not more than the terms that are equal of either factor. Where sums are formed in a finer format than they are
+    stored in, that matters little, and one factor is enough.
+    """
     digits = a.precision.accumulated.digits
-    of_a = _repeated(a.value, digits, axis=1)
-    of_b = None if of_a is None else _repeated(b.value, digits, axis=0)
-    return None if of_a is None or of_b is None else np.minimum.outer(of_a, of_b)
+    of_a = repeated(a.value, digits, axis=1)
+    if of_a is None or a.precision.accumulated != a.precision.format:
+        return None if of_a is None else of_a[:, np.newaxis]
+    of_b = repeated(b.value, digits, axis=0)
+    return None if of_b is None else np.minimum.outer(of_a, of_b)
 
 
 def _shared_by_product(
     a: SpreadArray, b: SpreadArray, value: FloatArray, itself: FloatArray, square_a: FloatArray, square_b: FloatArray
 ) -> tuple[Counted, Counted]:
     """What the errors of a product of matrices count for in sums: `down` and `across` of its noise."""
-    noise_a, noise_b, digits = a.noise, b.noise, a.precision.format.digits
+    noise_a, noise_b, precision = a.noise, b.noise, a.precision
 
     def down() -> FloatArray | None:
-        alike = _alike(value, digits, 0)
-        if alike is None and noise_b is None and (noise_a is None or noise_a.more_down is None):
+        counts = _together(precision, value, 0, a.shape[1])
+        if counts is None and noise_b is None and (noise_a is None or noise_a.more_down is None):
             return None
         passed = more = np.zeros(())
         if noise_a is not None:
-            passed, more = noise_a.across @ square_b, noise_a.both @ square_b
+            passed = noise_a.across @ square_b
+            more = passed if noise_a.more_down is None else noise_a.both @ square_b
         if noise_b is not None:  # an error of b goes to all rows
             from_b = square_a @ noise_b.down
             passed, more = passed + from_b, more + value.shape[0] * from_b
-        return more + np.maximum(itself - passed, 0) * (1 if alike is None else alike)
+        return more + np.maximum(itself - passed, 0) * (1 if counts is None else counts)
 
     def across() -> FloatArray | None:
-        alike = _alike(value, digits, 1)
-        if alike is None and (noise_b is None or noise_b.more_across is None):
+        counts = _together(precision, value, 1, a.shape[1])
+        if counts is None and (noise_b is None or noise_b.more_across is None):
             return None
-        own = itself if alike is None else itself * alike  # columns that are alike share what is passed on
+        own = itself if counts is None else itself * counts  # columns that are counts share what is passed on
         return own if noise_b is None else np.maximum(own, square_a @ noise_b.both)
 
     return down, across
@@ -636,52 +570,83 @@ def _flips_of_product(a: SpreadArray, b: SpreadArray) -> Flips | None:
     """What flips of either add up to, with the other as large as its errors allow."""
     flips = []
     if a.flips is not None:
-        flips.append(Flips(*(part @ weight for part, weight in zip(a.flips, _weights(b), strict=True))))
+        power = _powers(a, 1)
+        flips.append(
+            Flips(*((x ** (1 / k) @ w ** (1 / k)) ** k for x, w, k in zip(a.flips, _weights(b), power, strict=True)))
+        )
     if b.flips is not None:
-        flips.append(Flips(*(weight @ part for part, weight in zip(b.flips, _weights(a), strict=True))))
-    return _all(flips)
+        power = _powers(b, 0)
+        flips.append(
+            Flips(*((w ** (1 / k) @ x ** (1 / k)) ** k for x, w, k in zip(b.flips, _weights(a), power, strict=True)))
+        )
+    return all_of(flips)
+
+
+def _powers(z: SpreadArray, axis: int | None) -> tuple[float, ...]:
+    """k for each part of the flips: the kth power of the sum of kth roots is what they add up to along an axis.
+
+    Flips of several samples are independent, but may all go one way. Those of the units of one sample may come from one
+    flip. If they reinforce each other, they add up to no more than if one jump made them all: roots of variances and of
+    fourth powers add up. If not, they have either sign, and what they are on average adds up like the root.
+    """
+    if axis != z.along:
+        return 1, 1, 1, 1
+    return (2, 4, 1, 1) if z.coherent else (1, 1, 0.5, 1)
+
+
+def _flips_of_sum(z: SpreadArray, axis: int | None) -> Flips | None:
+    """What flips add up to in a sum over an axis, or over all; then along one axis after the other."""
+    if z.flips is None:
+        return None
+    first = axis if axis is not None or z.value.ndim < 2 else z.along
+    powers = _powers(z, first)
+    parts = [
+        (part ** (1 / k)).sum(axis=first, keepdims=axis == 1) ** k for part, k in zip(z.flips, powers, strict=True)
+    ]
+    return Flips(*(parts if axis is not None else map(np.sum, parts)))
 
 
 def _stored(like: SpreadArray, value: FloatArray, variance: FloatArray, formed: BinaryFormat) -> FloatArray:
     """The variance of a sum, after it is stored; without a rounding, if it was formed in the storage format."""
-    return variance + (_underflow(like.precision) if formed == like.precision.format else _once(like, value))
-
-
-def _repeated(terms: FloatArray, digits: int, axis: int) -> FloatArray | None:
-    """How many terms of each sum along the axis are nearly equal, on average; None if nowhere more than by chance.
-
-    A partial sum of k terms is about k times as large as they are, and terms that agree to its last place are rounded
-    alike when they are added: their errors grow like k times one, not like the root.
-    """
-    alike = _alike(terms, digits - terms.shape[axis].bit_length(), axis)
-    return None if alike is None else np.asarray(alike.mean(axis=axis))
+    return variance + (
+        _underflow(like.precision, like.log_odds) if formed == like.precision.format else _once(like, value)
+    )
 
 
 def _summed(value: FloatArray, z: SpreadArray, axis: int | None) -> Errors:
     """A sum over all elements (None), each column (0) or each row (1); all partial sums are at hand."""
     terms = z.value.ravel()[:, np.newaxis] if axis is None else z.value if axis == 0 else z.value.T
-    partial, some = np.cumsum(terms, axis=0), terms != 0  # to add 0, or to 0, is exact
-    ahead = (some & (np.cumsum(some, axis=0) > 1)) * partial
-    behind = (some & (np.cumsum(some[::-1], axis=0)[::-1] > 1)) * (partial[-1] - partial + terms)
+    partial, some = np.cumsum(terms, axis=0), terms != 0
+    ahead, behind = partial, partial[-1:] - partial + terms
+    if some.all():  # nothing is added to the first term
+        ahead[:1], behind[-1:] = 0, 0
+    else:  # to add 0, or to 0, is exact
+        ahead *= some & (np.cumsum(some, axis=0) > 1)
+        behind *= some & (np.cumsum(some[::-1], axis=0)[::-1] > 1)
     sums = z.precision.summed
     own = sums.unit**2 / 3 * np.maximum((ahead * ahead).sum(axis=0), (behind * behind).sum(axis=0))
+    if z.precision.flushes:
+        own = own + _loss(z.precision, sums, len(terms), z.log_odds)
     own = np.where(np.abs(terms).sum(axis=0) > sums.largest, np.inf, own)
-    together = _repeated(terms, sums.digits, axis=0)
+    together = repeated(terms, sums.digits, axis=0)
     own = (own if together is None else own * together).reshape(value.shape)
-    passed = flips = None
+    passed = None
     if z.noise is not None:
         noise = z.noise
+        mean = None if noise.mean is None else np.asarray(noise.mean.sum(axis=axis, keepdims=axis == 1))
         if axis is None:
-            passed = Noise(np.asarray(noise.both.sum()))
+            passed = Noise(np.asarray(noise.both.sum()), mean=mean)
         elif axis == 0:
-            passed = Noise(noise.down.sum(axis=0))
+            passed = Noise(noise.down.sum(axis=0), mean=mean)
         else:
             rows = noise.across.sum(axis=1, keepdims=True)
-            passed = Noise(rows, lambda: None if noise.more_down is None else noise.both.sum(axis=1, keepdims=True))
-    if z.flips is not None:
-        flips = Flips(*(part.sum(axis=axis, keepdims=axis == 1) for part in z.flips))
+
+            def down() -> FloatArray | None:
+                return None if noise.more_down is None else noise.both.sum(axis=1, keepdims=True)
+
+            passed = Noise(rows, down, mean=mean)
     adds = ((ahead != 0) | (behind != 0)).any(axis=0).reshape(value.shape)
-    return _errors(passed, flips, z, value, np.where(adds, _stored(z, value, own, sums), 0))
+    return _errors(passed, _flips_of_sum(z, axis), z, value, np.where(adds, _stored(z, value, own, sums), 0))
 
 
 _SUMS = {arrays.total: None, arrays.column_sums: 0, arrays.row_sums: 1}
@@ -699,53 +664,78 @@ _RANGES = {
 """How far apart two values of a function can be: no error is larger."""
 
 
-def _steep(operation: Any, z: SpreadArray) -> tuple[FloatArray, FloatArray]:
-    """The largest slope within the errors of z; and the largest with which no error is larger than it can be."""
-    reach = _reach(z)
-    if operation is np.exp and z.ceiling < math.inf:
-        steep, most = np.exp(np.minimum(z.value + reach, z.ceiling)), math.exp(z.ceiling)
-    else:
-        steep, most = steepest(operation, z.value, reach), _RANGES.get(operation, math.inf)
-    return steep, most / z.standard_deviation
+def _steep(operation: Any, value: FloatArray, z: SpreadArray, reach: FloatArray) -> FloatArray:
+    """The slope of a line that errors up to this reach stay below."""
+    if operation is np.exp:  # bent upwards: steepest to the farthest end, if that is not above the ceiling
+        rise = np.minimum(reach, z.ceiling - z.value)
+        return value * np.where(rise > 1e-3, np.expm1(rise) / np.maximum(rise, 1e-3), 1.001)
+    if operation in _SLOPES and np.max(reach, initial=0) <= 0.125:
+        return _SLOPES[operation](value, reach)
+    return steepest(operation, z.value, reach)
+
+
+def _grown(reach: FloatArray) -> FloatArray:
+    """At least exp(reach), up to 1, and hardly more, up to ¼."""
+    return 1 + reach * (1 + reach)
+
+
+_SLOPES: dict[Any, Callable[[FloatArray, FloatArray], FloatArray]] = {
+    np.tanh: lambda t, r: np.minimum((1 - t * t + 2.0**-50) * _grown(2 * r), 1),
+    arrays.sech_squared: lambda s, r: 2 * (np.sqrt(1 - s) + r + 2.0**-25) * s * _grown(2 * r),
+    arrays.expit: lambda p, r: np.minimum((p - p * p + 2.0**-50) * _grown(r), 0.25),
+    arrays.expit_slope: lambda s, r: (np.sqrt(1 - 4 * s) + r / 2 + 2.0**-25) * s * _grown(r),
+}
+"""The largest slope within an error of up to ⅛, from the value, which takes no time: tanh′ = 1 − tanh² and σ′ = σ − σ²,
+whose logarithms change by 2 and 1 at the most from z to z + 1; and likewise for these slopes themselves. What is lost
+by cancelling, and added, is far below the rounding of the value."""
 
 
 def _function(operation: Any) -> Callable[..., Errors]:
     def spread(value: FloatArray, z: SpreadArray) -> Errors:
-        slope, passed = np.ones(()), None
+        passed: Noise | None = None
+        slope: FloatArray | float = 1.0
         if z.noise is not None or z.flips is not None:
-            steep, most = _steep(operation, z)
-            slope = np.fmin(steep, most)
+            reach = _reach(z)
+            slope = _steep(operation, value, z, reach)
+            deviation = reach / math.sqrt(2 * z.log_odds) if z.flips is None else z.standard_deviation
+            most = math.exp(z.ceiling) if operation is np.exp else _RANGES.get(operation, math.inf)
+            full = slope * deviation > most  # then errors are all that they can be
+            saturated = bool(full.any())
+            slope = np.where(full, most / deviation, slope) if saturated else slope
             passed = _through(z, slope * slope, value.shape)
-            if passed is not None and (steep > most).any():
-                passed = _saturated(passed, steep > most)
+            if passed is not None and saturated:
+                passed = passed.saturated(full)
         within, precision = math.sqrt(12) * z.precision.function_rms, z.precision
         # where sums are finer than what is stored, functions are too, and are stored once
-        composed = COMPOSED.get(operation, 0) if precision.accumulate == precision.storage else 0
-        own = (within * within + composed) * value * value
+        functions, roundings = _WAYS.get(operation, (1, 0)) if precision.accumulate == precision.storage else (1, 0)
+        own = (functions * within * within + roundings) * value * value
         if not precision.keeps_tails:
             own = np.maximum(own, sum(part * part for part in parts(operation, value, z.value, within)))
-        fresh = precision.format.unit**2 / 3 * own + _underflow(precision)
+        fresh = precision.format.unit**2 / 3 * own + _underflow(precision, z.log_odds)
         return _errors(passed, _flips(value.shape, (z, slope)), z, value, fresh)
 
     return spread
 
 
-def _saturated(noise: Noise, where: NDArray[np.bool_]) -> Noise:
-    """Noise that is all that an error can be: it may have one sign everywhere, and counts as if it were shared."""
-    rows, columns = (1, 1, *where.shape)[-2:]
-    return Noise(
-        noise.itself,
-        lambda: noise.down * np.where(where, rows, 1),
-        lambda: noise.across * np.where(where, columns, 1),
-    )
+_WAYS = {
+    arrays.expit: (1, 3),
+    arrays.tanh_step: (1, 3),
+    arrays.expit_slope: (1, 6),
+    arrays.sech_squared: (4, 5),
+    arrays.softplus: (2, 1),
+    arrays.log_expit: (2, 1),
+}
+"""Of ways that keep the tails, how many times the variance of a function counts, and how many roundings there are: in
+1/(1 + exp); e/(1 + e)², where 1 + e counts twice; 1/cosh², likewise; max(z, 0) + log1p(exp)."""
 
 
 def _log_softmax(value: FloatArray, z: SpreadArray) -> Errors:
     """log p = d − log Σ exp(d) with d = z − max z.
 
-    An error of z comes through as itself minus its mean over the row, weighted by p. The logarithm is off by the
-    roundings of Σ exp(d), which is 1 or more, by those of d, by its own, and by one more if max z is added to it; all
-    of the row share that error.
+    An error of z comes through as itself minus the mean over the row, weighted by p, and so as (1 − p) times itself
+    minus p times those of the others; and besides, as errors need not be small, log Σ p·exp(δ) of what remains, δ, is
+    taken off (`_bent`). The logarithm is off by the roundings of Σ exp(d), which is 1 or more, by those of d, by its
+    own, and by one more if max z is added to it; all of the row share that error.
     """
     p = np.exp(value)
     d = z.value - np.max(z.value, axis=1, keepdims=True)
@@ -758,22 +748,63 @@ def _log_softmax(value: FloatArray, z: SpreadArray) -> Errors:
     row = unit**2 / 3 * inside
     columns = value.shape[1]
     spread = np.minimum(columns, 1 / np.maximum(p, 1 / columns))  # (Σ p_c w_c)² is at most Σ p_c w_c²
-    shared = Noise(np.zeros(()), None, row * (spread - 1))
-    fresh = unit**2 / 3 * (d * d + value * value) + row
-    flips = None
-    if z.flips is not None:
-        weights = (p**2, p**4, p)
-        flips = Flips(*(part + arrays.row_sums(weight * part) for part, weight in zip(z.flips, weights, strict=True)))
-    if z.noise is None:
-        return _errors(shared, flips, z, value, fresh)
-    noise, own, rest = z.noise, p * p, (1 - p) ** 2
-    mean = arrays.row_sums(own * noise.across)
-    passed = Noise(
-        rest * noise.itself + mean,
-        lambda: None if noise.more_down is None else rest * noise.down + arrays.row_sums(own * noise.both),
-        lambda: rest * noise.across + mean * spread,
+    of_rows = _new(z, logarithm, row)
+    logarithms = Noise(
+        np.broadcast_to(row, value.shape),
+        lambda: None if of_rows.more_down is None else np.broadcast_to(of_rows.down, value.shape),
+        lambda: row * spread,
     )
-    return _errors(_sum(passed, shared), flips, z, value, fresh)
+    fresh = unit**2 / 3 * (d * d + value * value)
+    passed = flips = None
+    if z.flips is not None:
+        flips = Flips(*((1 - p) ** k * x + _of_others(p**k * x) for x, k in zip(z.flips, (2, 4, 1, 1), strict=True)))
+    if z.noise is not None:
+        noise, own, rest = z.noise, p * p, (1 - p) ** 2
+        passed = Noise(
+            rest * noise.itself + _of_others(own * noise.across),
+            lambda: None if noise.more_down is None else rest * noise.down + _of_others(own * noise.both),
+            lambda: rest * noise.across + arrays.row_sums(own * noise.across) * spread,
+            None if noise.mean is None else (1 - p) * noise.mean + _of_others(p * noise.mean),
+        )
+    passed = sum_of(passed, _bent(z, p, passed, flips), logarithms)
+    return _errors(passed, flips, z, value, fresh)._replace(by_row=(logarithm, row))
+
+
+def _of_others(z: FloatArray) -> FloatArray:
+    """For each number, the sum of the others of its row; for the largest not by a difference, which would cancel."""
+    rows, largest = np.arange(len(z)), np.argmax(z, axis=1)
+    others: FloatArray = arrays.row_sums(z) - z
+    rest = z.copy()
+    rest[rows, largest] = 0
+    others[rows, largest] = rest.sum(axis=1)
+    return others
+
+
+def _bent(z: SpreadArray, p: FloatArray, noise: Noise | None, flips: Flips | None) -> Noise | None:
+    """How much log Σ p·exp(δ) may be, for errors δ whose mean, weighted by p, is 0; one for each row.
+
+    As exp(δ) − 1 − δ is at most δ²·(exp(R) − 1 − R)/R² up to R, it is at most the sum of p times that, at most the
+    largest δ, and never below 0. An error and its square reinforce each other, so that (R + most)² − R² counts. On
+    average it is at most log Σ p·exp(V/2), as for normal errors, and at most what the largest δ is on average, √(2V·log
+    C); that is not counted where errors are small, and the average is the square of their deviation.
+    """
+    reach = _reach(replace(z, noise=noise, flips=flips))
+    widest = np.max(reach, axis=1, keepdims=True)
+    if not widest.any():
+        return None
+    bend = np.where(widest > 1e-3, (np.expm1(widest) - widest) / np.maximum(widest, 1e-3) ** 2, 0.501)
+    most, twice = np.fmin(bend * arrays.row_sums(p * reach * reach), widest), 2 * z.log_odds
+    itself, columns, mean = most * (most + 2 * reach) / twice, p.shape[1], None
+    if np.max(widest) > _SMALL:
+        v = (0 if noise is None else noise.itself) + (0 if flips is None else flips.variance)
+        largest = np.sqrt(2 * math.log(columns) * np.max(v, axis=1, keepdims=True))
+        mean = np.broadcast_to(np.fmin(np.log1p(arrays.row_sums(p * np.expm1(v / 2))), largest), p.shape)
+    return Noise(itself, None, lambda: itself * columns, mean)
+
+
+_SMALL = 0.05
+"""Logits off by less than this are off by less than 0.01 as a rule, and the mean of log Σ p·exp is a ten thousandth at
+the most: in a sum over the samples, that is less than their deviations as long as these are not ten thousands."""
 
 
 def _where_positive(value: FloatArray, z: SpreadArray, a: SpreadArray, b: SpreadArray) -> Errors:
@@ -787,41 +818,32 @@ def _where_positive(value: FloatArray, z: SpreadArray, a: SpreadArray, b: Spread
 
     noise = flips = None
     if a.noise is not None or b.noise is not None:
-        noise = _picked(taken, a, b, shape)
+        noise = _either(taken, a, b, shape)
     if a.flips is not None or b.flips is not None:
         flips = Flips(*map(taken, _crossed(a, shape), _crossed(b, shape)))
     uncertain = unsure & (jump > 0)
     if uncertain.any():
-        digits, together = z.precision.format.digits, np.full(shape, math.prod(_shared(z.shape, shape)))
+        digits, together = z.precision.format.digits, np.full(shape, math.prod(shared(z.shape, shape)))
         for axis in (0, 1):
-            alike = _alike(z.value, digits, axis)  # units that are alike cross together
-            together = together if alike is None else together * alike
+            counts = alike(z.value, digits, axis)  # units that are alike cross together
+            together = together if counts is None else together * counts
         crossing = np.broadcast_to(_crossing(z), shape)[uncertain]
         jumps, times = jump[uncertain], together[uncertain]
-        crossed = Flips(*(np.zeros(shape) for _ in Flips._fields))
+        crossed = Flips.none(shape)
         crossed.variance[uncertain] = crossing * jumps * jumps * times
         crossed.fourths[uncertain] = (jumps * times) ** 4
+        crossed.mean[uncertain] = crossing * jumps
         crossed.total[uncertain] = jumps
-        flips = crossed if flips is None else _both(flips, crossed)
+        flips = all_of([crossed] if flips is None else [flips, crossed])
     return Errors(noise, flips)
 
 
-_STILL = Flips(*(np.zeros(()) for _ in Flips._fields))
-
-
-def _picked(
+def _either(
     pick: Callable[[FloatArray, FloatArray], FloatArray], a: SpreadArray, b: SpreadArray, shape: tuple[int, ...]
 ) -> Noise:
     """The noise of one or the other operand, element by element."""
     p, q = (_through(z, 1.0, shape) or Noise(np.zeros(())) for z in (a, b))
-
-    def down() -> FloatArray | None:
-        return None if p.more_down is None and q.more_down is None else pick(p.down, q.down)
-
-    def across() -> FloatArray | None:
-        return None if p.more_across is None and q.more_across is None else pick(p.across, q.across)
-
-    return Noise(pick(p.itself, q.itself), down, across)
+    return p.or_of(q, pick)
 
 
 _half_erfc = np.frompyfunc(lambda t: math.erfc(t) / 2, 1, 1)
@@ -848,7 +870,7 @@ def _larger(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
 
     noise = flips = None
     if a.noise is not None or b.noise is not None:
-        noise = _picked(chosen, a, b, value.shape)
+        noise = _either(chosen, a, b, value.shape)
     if a.flips is not None or b.flips is not None:
         flips = Flips(*map(chosen, _crossed(a, value.shape), _crossed(b, value.shape)))
     return Errors(noise, flips)
@@ -862,8 +884,8 @@ def _placed(operation: Any) -> Callable[..., Errors]:
     """An operation that moves elements, and their errors with them; what they share is forgotten with their places."""
 
     def spread(value: FloatArray, z: SpreadArray, *rest: Any) -> Errors:
-        noise = None if z.noise is None else Noise(operation(z.noise.itself, *rest))
-        flips = z.flips if z.flips is None else Flips(*(operation(part, *rest) for part in z.flips))
+        noise = None if z.noise is None else z.noise.moved(lambda part: operation(part, *rest))
+        flips = None if z.flips is None else z.flips.moved(lambda part: operation(part, *rest))
         return Errors(noise, flips)
 
     return spread
@@ -871,18 +893,7 @@ def _placed(operation: Any) -> Callable[..., Errors]:
 
 def _transposed(value: FloatArray, z: SpreadArray) -> Errors:
     """Rows are columns now."""
-    flips = None if z.flips is None else Flips(*(part.T for part in z.flips))
-    if z.noise is None:
-        return Errors(None, flips)
-    noise = z.noise
-
-    def down() -> FloatArray | None:
-        return None if noise.more_across is None else noise.across.T
-
-    def across() -> FloatArray | None:
-        return None if noise.more_down is None else noise.down.T
-
-    return Errors(Noise(noise.itself.T, down, across), flips)
+    return Errors(None if z.noise is None else z.noise.T, None if z.flips is None else z.flips.moved(np.transpose))
 
 
 def _split(z: SpreadArray, places: Any) -> list[SpreadArray]:
@@ -890,38 +901,44 @@ def _split(z: SpreadArray, places: Any) -> list[SpreadArray]:
         return [None] * len(places) if array is None else arrays.split(array, places)
 
     variances = parts(None if z.noise is None else z.noise.itself)
+    means = parts(None if z.noise is None else z.noise.mean)
     kinked = zip(*map(parts, z.flips or (None,) * len(Flips._fields)), strict=True)
     trials = list(zip(*map(parts, z.trials), strict=True)) or [()] * len(places)
+    moved = [dict(zip(z.moved, those, strict=True)) for those in zip(*map(parts, z.moved.values()), strict=True)]
     return [
         SpreadArray(
             value,
             z.precision,
             z.log_odds,
-            None if variance is None else Noise(variance),
+            None if variance is None else Noise(variance, mean=mean),
             None if z.flips is None else Flips(*jumps),
-            moved,
+            those,
             tuple(tried),
+            along=z.along,
+            coherent=z.coherent,
         )
-        for value, variance, jumps, moved, tried in zip(
-            arrays.split(z.value, places), variances, kinked, parts(z.moved), trials, strict=True
+        for value, variance, mean, jumps, those, tried in zip(
+            arrays.split(z.value, places), variances, means, kinked, moved or [{}] * len(places), trials, strict=True
         )
     ]
 
 
 def _join(*blocks: SpreadArray) -> SpreadArray:
-    first, noise, flips, moved = blocks[0], None, None, None
+    first, noise, flips = blocks[0], None, None
     value = arrays.join(*(b.value for b in blocks))
     if any(b.noise is not None for b in blocks):
-        variance = arrays.join(*(np.zeros(b.shape) if b.noise is None else b.noise.itself for b in blocks))
-        noise = Noise(variance)
+        noises = [Noise(np.zeros(b.shape)) if b.noise is None else b.noise for b in blocks]
+        noise = Noise(arrays.join(*(n.itself for n in noises)))
+        if any(n.mean is not None for n in noises):
+            noise.mean = arrays.join(*(np.zeros(n.itself.shape) if n.mean is None else n.mean for n in noises))
     if any(b.flips is not None for b in blocks):
-        parts = [b.flips or Flips(*(np.zeros(b.shape) for _ in Flips._fields)) for b in blocks]
+        parts = [b.flips or Flips.none(b.shape) for b in blocks]
         flips = Flips(*(arrays.join(*part) for part in zip(*parts, strict=True)))
-    if any(b.moved is not None for b in blocks):
-        moved = arrays.join(*(_other(b, None) for b in blocks))
+    constants = [constant for b in blocks for constant in b.moved]
+    moved = {constant: arrays.join(*(_other(b, constant) for b in blocks)) for constant in constants}
     count = max(len(b.trials) for b in blocks)
     trials = tuple(arrays.join(*(_other(b, index) for b in blocks)) for index in range(count))
-    return SpreadArray(value, first.precision, first.log_odds, noise, flips, moved, trials)
+    return SpreadArray(value, first.precision, first.log_odds, noise, flips, moved, trials, coherent=first.coherent)
 
 
 SPREADS: dict[Any, Callable[..., Errors]] = {

@@ -8,16 +8,13 @@ What an honest implementation does is in `refnn.arithmetic.precision`; how error
 
 Variances of errors that pass through a product are added as if the weights of the next layer had nothing to do with
 those of the last. Where they do (many layers of positive weights, say), errors reinforce each other. So the model is
-tried on a few samples: roundings are drawn, and if they go where the model does not expect them, many more are drawn on
-all samples, and the variance is what they show.
+tried: roundings are drawn, a few times, and if they go where the model does not expect them, many more are drawn, and
+the variance is what they show.
 
 What the model does not know, so that an honest implementation may exceed a bound more often than is asked for:
 
-* A unit that crosses its kink brings one jump to all units below it. Where these are many and their weights of one
-  sign, the jump of a sum is larger than is counted.
-* Errors of products of errors have a mean. At an exact fit the loss is made of squares of errors alone, and for some
-  thousands of samples their sum may exceed its bound.
-* Constants that are rounded (0.01, √(2/π)) are moved together; the effects of two may cancel here, and not elsewhere.
+* A unit that crosses its kink brings one jump to all units below it. Unless the trials show that errors reinforce each
+  other, these jumps are added up as if the weights below had nothing to do with each other.
 * Two or three equal numbers in a column are taken for chance, and an error that comes by two ways (in z·σ(z), say) for
   two errors; either makes the variance up to two or three times as large as is said, and reaches of seven deviations
   and more have room for it.
@@ -28,21 +25,23 @@ What the model does not know, so that an honest implementation may exceed a boun
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from refnn.arithmetic.noise import Noise
 from refnn.arithmetic.precision import Precision, PrecisionLike, precision_named
 from refnn.arithmetic.rounded import RoundedArray
-from refnn.arithmetic.spread import Noise, SpreadArray
+from refnn.arithmetic.spread import SpreadArray
 from refnn.arrays import FloatArray
 from refnn.checks import instance, number, positive, representable, shown
 from refnn.errors import NonFiniteError, SettingError
 from refnn.network import Evaluation, Network
-from refnn.oracle.foreign import widened
-from refnn.oracle.questions import answer, batch, blocks, cotangents
+from refnn.oracle.foreign import by_name, widened
+from refnn.oracle.questions import answer, batch, blocks
 from refnn.rules import GradientDescent, Rule
 
 __all__ = [
@@ -53,8 +52,12 @@ __all__ = [
     "Tolerance",
     "Tolerances",
     "asked",
+    "block",
     "checked_probability",
     "derive",
+    "is_decided",
+    "ratios",
+    "says_something",
     "tolerance",
 ]
 
@@ -68,12 +71,14 @@ _SMALL = 1_000_000
 """Samples times parameters, up to which the worst case is derived too. It is the smaller one where few roundings come
 together: in networks of a few units, and in the outputs of one layer. Beyond, it costs time and is hardly ever."""
 
-_TRIED = 8
-"""So many samples show whether errors reinforce each other on their way through the layers."""
+_FIRST_TRIALS, _MOST_FIRST, _ROWS = 2, 8, 64
+"""A few trials show whether errors reinforce each other; of few samples more, up to so many rows. Where one sample has
+errors ten times those of the model, each of them shows it with probability ½."""
 
-_FIRST_TRIALS, _MORE_TRIALS = 2, 32
-"""Two of eight samples give sixteen rows for each cotangent to show it; of 32, a variance is known to a quarter."""
-_EXPECTED = 1e-3
+_MORE_TRIALS = 64
+"""Of so many, a variance is known to a sixth."""
+
+_EXPECTED = 1e-2
 """A trial that the model expects less often than this refutes it; more trials are then drawn, which costs only time."""
 
 T = TypeVar("T")
@@ -101,9 +106,10 @@ class Block(NamedTuple):
     elements
         How many.
     decided
-        How many of them are larger than their bound, or exactly zero; of the others, nothing is known to the sign.
+        How many of them are larger than their bound, or exactly zero where no rounding happens; of the others, nothing
+        is known to the sign.
     says_something
-        Whether zeros in place of the block would be noticed; or zero is exactly right everywhere.
+        Whether zeros in place of the block would be noticed; or all is exactly zero, where no rounding happens.
     relative
         The median of bound over size.
     """
@@ -133,7 +139,7 @@ class Tolerances(NamedTuple):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tolerance:
     """Bounds on how far an honest implementation may be from the truth.
 
@@ -164,10 +170,10 @@ class Tolerance:
     input_gradient: FloatArray
     precision: Precision
     failure_probability: float
-    values: Evaluation[FloatArray, FloatArray] = field(repr=False)
-    deviations: Evaluation[FloatArray, FloatArray] = field(repr=False)
+    values: Evaluation[FloatArray, FloatArray]
+    deviations: Evaluation[FloatArray, FloatArray]
     independent: bool
-    question: Question = field(repr=False)
+    question: Question
 
     @property
     def bounds(self) -> Evaluation[FloatArray, FloatArray]:
@@ -183,8 +189,12 @@ class Tolerance:
 
     @property
     def decided(self) -> float:
-        """The share of elements of the gradient that are larger than their bound, or exactly zero."""
+        """The share of elements of the gradient that are larger than their bound, or zero where nothing is rounded."""
         return float(np.mean(is_decided(self.gradient, self.values.gradient))) if self.gradient.size else 1.0
+
+    def __repr__(self) -> str:
+        """In short."""
+        return f"<Tolerance: bounds for {self.precision}; {self.decided:.1%} of the gradient decided>"
 
     def __str__(self) -> str:
         """A table of the blocks."""
@@ -194,7 +204,11 @@ class Tolerance:
         ]
         for b in self.blocks:
             said = "" if b.says_something else "  zeros would pass"
-            lines.append(f"{b.name:16}{b.elements:9}{b.decided / b.elements:9.1%}{b.relative:12.1e}{said}")
+            relative = ">1" if b.relative > 1 else f"{b.relative:.1e}"
+            lines.append(f"{b.name:16}{b.elements:9}{b.decided / b.elements:9.1%}{relative:>12}{said}")
+        lines.append(
+            "decided: larger than its bound, so that zeros would be noticed, or exactly 0; bound/size: the median"
+        )
         if not self.independent:
             lines.append("errors reinforce each other here: variances are those of trials")
         return "\n".join(lines)
@@ -217,13 +231,27 @@ class Tolerance:
         ------
         SettingError
             If the learning rate is not positive, or the rule is none.
+        DivergenceError
+            If a parameter leaves the range of float64.
+
+        Examples
+        --------
+        >>> import refnn
+        >>> network = refnn.Network(refnn.Dense(1, 1), loss=refnn.SquaredError())
+        >>> budget = refnn.tolerance(network, [2.0, 1.0], [[3.0]], [[5.0]], precision="float32")
+        >>> bool((budget.parameters(learning_rate=0.125) < 1e-6).all())
+        True
         """
         positive("learning_rate", learning_rate)
         update = GradientDescent() if rule is None else rule
         instance("rule", update, ("initial_state", "step"), "Pass refnn.GradientDescent()")
         w = RoundedArray.exact(self.question.w, self.precision)
         gradient = RoundedArray(self.values.gradient, self.gradient, self.precision)
-        return update.step(update.initial_state(w), w, gradient, learning_rate)[1].error
+
+        def step() -> FloatArray:
+            return update.step(update.initial_state(w), w, gradient, learning_rate)[1].error
+
+        return representable("the step", step, remedy="Pass a smaller learning rate, or scale parameters or data")
 
     def as_tolerances(self, name: str = "gradient") -> Tolerances:
         """The smallest relative and absolute tolerance that cover every bound of a field.
@@ -232,6 +260,10 @@ class Tolerance:
         ----------
         name
             ``"outputs"``, ``"loss"``, ``"gradient"``, ``"input_gradient"``, or the name of a parameter.
+
+        Returns
+        -------
+        Tolerances
 
         Raises
         ------
@@ -246,7 +278,7 @@ class Tolerance:
         network = self.question.network
         bounds = {**blocks(network, self.bounds), "gradient": self.gradient}
         values = {**blocks(network, self.values), "gradient": self.values.gradient}
-        if name not in bounds or not bounds[name].size:
+        if not isinstance(name, str) or name not in bounds or not bounds[name].size:
             raise SettingError(f"name is {shown(name)}", "there are no such bounds", f"Pass one of {', '.join(bounds)}")
         bound, size = bounds[name].ravel(), np.abs(values[name]).ravel()
         if not np.isfinite(bound).all():
@@ -261,7 +293,7 @@ class Tolerance:
 
 def tolerance(
     network: Network,
-    w: ArrayLike,
+    w: ArrayLike | Mapping[str, Any],
     x: ArrayLike,
     y: ArrayLike,
     *,
@@ -273,8 +305,8 @@ def tolerance(
     Parameters
     ----------
     network, w, x, y
-        As for `refnn.Network.loss`. An implementation begins with these numbers rounded to its storage format, and so
-        do the bounds, and the truth that they speak about.
+        As for `refnn.Network.loss`; w by the names of parameters too. An implementation begins with these numbers
+        rounded to its storage format, and so do the bounds, and the truth that they speak about.
     precision
         ``"float64"``, ``"float32"``, ``"bfloat16"``, ``"float16"``, a dtype of these, or a `refnn.Precision`.
     failure_probability
@@ -307,7 +339,7 @@ def tolerance(
 
 
 def checked_probability(failure_probability: float) -> float:
-    """A probability, neither 0 nor 1."""
+    """A probability, neither 0 nor 1; a `SettingError` if it is none."""
     if not 0 < number("failure_probability", failure_probability) < 1:
         raise SettingError(
             f"failure_probability is {shown(failure_probability)}",
@@ -317,8 +349,31 @@ def checked_probability(failure_probability: float) -> float:
     return float(failure_probability)
 
 
-def asked(network: Network, w: ArrayLike, x: ArrayLike, y: ArrayLike, precision: Precision) -> Question:
-    """The question that an implementation of this precision is asked: all numbers rounded to its storage format."""
+def asked(
+    network: Network, w: ArrayLike | Mapping[str, Any], x: ArrayLike, y: ArrayLike, precision: Precision
+) -> Question:
+    """The question that an implementation of this precision is asked: all numbers rounded to its storage format.
+
+    Parameters
+    ----------
+    network, w, x, y
+        As for `tolerance`, in arrays of any library.
+    precision
+        The implementation.
+
+    Returns
+    -------
+    Question
+
+    Raises
+    ------
+    ShapeError, DTypeError, NonFiniteError, TargetError, SettingError
+        If an argument does not fit, or leaves the range of the storage format.
+    """
+    instance("network", network, ("unpack", "differentiate"), "Pass a refnn.Network")
+    named = by_name("w", w, network.names())
+    if named is not None:
+        w = network.pack({name: widened(f"w[{name!r}]", part).values for name, part in named.items()})
     given_y = widened("y", y)
     classes = given_y.format is None  # integers stay what they are
     batched = batch(network, widened("w", w).values, widened("x", x).values, y if classes else given_y.values)
@@ -340,11 +395,14 @@ def derive(question: Question, failure_probability: float) -> Tolerance:
     """The bounds."""
     network, w, x, labels, precision, _ = question
     elements = network.size + x.size + labels.size + 1
-    log_odds = math.log(4 * elements / failure_probability)  # each bound is of roundings and of kinks
-    independent = not any(map(_refuted, _tried_on_few(question, log_odds)))
-    spread = _spread(question, log_odds, 0 if independent else _MORE_TRIALS)
+    # each bound is of roundings and of kinks; and what is taken of hidden units' errors on the way holds as often
+    hidden = len(x) * sum(layer.outputs or 0 for layer in network.layers)
+    log_odds = math.log(4 * (elements + hidden) / failure_probability)
+    spread = _spread(question, log_odds, min(max(_ROWS // len(x), _FIRST_TRIALS), _MOST_FIRST))
+    independent = not any(map(_refuted, spread))
     if not independent:
-        spread = Evaluation(*map(_as_tried, spread))
+        spread = _spread(question, log_odds, _MORE_TRIALS, reinforced=True)
+        spread = Evaluation(*(_as_tried(part, log_odds) for part in spread))
     bounds = Evaluation(*(part.bound for part in spread))
     if len(x) * network.size <= _SMALL:
         worst = answer(network, RoundedArray.exact(w, precision), RoundedArray.exact(x, precision), labels)
@@ -364,64 +422,96 @@ def derive(question: Question, failure_probability: float) -> Tolerance:
     )
 
 
-def _spread(question: Question, log_odds: float, trials: int) -> Evaluation[SpreadArray, SpreadArray]:
+def _spread(
+    question: Question, log_odds: float, trials: int, *, reinforced: bool = False
+) -> Evaluation[SpreadArray, SpreadArray]:
     network, w, x, labels, precision, _ = question
-    begun = SpreadArray.exact(w, precision, log_odds, (w,) * trials)
-    return answer(network, begun, SpreadArray.exact(x, precision, log_odds), labels)
-
-
-def _tried_on_few(question: Question, log_odds: float) -> list[SpreadArray]:
-    """What a few samples lead to, in trials."""
-    network, w, x, labels, precision, _ = question
-    weighted = network.loss_function.reduction == "weights"  # then some samples may not count at all
-    few = np.linspace(0, len(x) - 1, len(x) if weighted else min(len(x), _TRIED)).astype(int)
-    begun = SpreadArray.exact(w, precision, log_odds, (w,) * _FIRST_TRIALS)
-    begun_x = SpreadArray.exact(x[few], precision, log_odds)
-    return representable("the answer", cotangents, network, begun, begun_x, labels[few])
+    begun = SpreadArray.exact(x, precision, log_odds, (x,) * trials, reinforced)
+    return answer(network, SpreadArray.exact(w, precision, log_odds, (w,) * trials, reinforced), begun, labels)
 
 
 def _refuted(part: SpreadArray) -> bool:
-    """Whether a trial goes where the model does not expect it: its largest deviation, or the mean square of all."""
-    if part.noise is None:
+    """Whether a trial goes where the model does not expect it."""
+    if part.noise is None or not part.trials:
         return False
     variance = part.noise.itself
-    scale = np.divide(
-        part.magnified**-2, variance, where=(variance > 0) & np.isfinite(variance), out=np.zeros(part.shape)
-    )
+    scale = np.divide(1, variance, where=(variance > 0) & np.isfinite(variance), out=np.zeros(part.shape))
     with np.errstate(all="ignore"):
-        squares = [np.nan_to_num((trial - part.value) ** 2 * scale, nan=np.inf) for trial in part.trials]
+        squares = [np.nan_to_num(off**2 * scale, nan=np.inf) for off in _deviations(part, part.noise)]
     draws = len(squares) * np.count_nonzero(scale)
     if draws == 0:
         return False
-    largest, mean = max(float(np.max(s)) for s in squares), sum(float(np.sum(s)) for s in squares) / draws
-    return bool(largest > 2 * math.log(2 * draws / _EXPECTED) or mean > 2 + 6 * math.sqrt(2 / draws))
+    largest = max(float(np.max(s)) for s in squares)
+    return bool(largest > 2 * math.log(2 * draws / _EXPECTED))
 
 
-def _as_tried(part: SpreadArray) -> SpreadArray:
-    """With the variance that many trials show, where that is clearly more than the model's."""
+def _deviations(part: SpreadArray, noise: Noise) -> list[FloatArray]:
+    """How far each trial is off beyond the mean, without the magnification; for a mean, which is of squares, twice."""
+    mean = np.zeros(()) if noise.mean is None else noise.mean * part.magnified
+    return [np.maximum(np.abs(trial - part.value) / part.magnified - mean, 0) for trial in part.trials]
+
+
+def _as_tried(part: SpreadArray, log_odds: float) -> SpreadArray:
+    """With the variance that many trials show, where that is more than the model's.
+
+    The mean square of T trials is the variance times χ²/T, which may be small by chance. For the square of a normal
+    error to exceed 2λc times that with a probability of exp(−λ), as for a known variance, E exp(−λcχ²/T), which is
+    (1 + 2λc/T)^(−T/2), has to be that small: c = T/(2λ)·(exp(2λ/T) − 1).
+    """
     if part.noise is None or not part.trials:
         return part
-    squares = sum((trial - part.value) ** 2 for trial in part.trials)
-    seen = squares / (len(part.trials) * part.magnified**2)
-    variance = np.where(seen > 2 * part.noise.itself, 2 * seen, part.noise.itself)
-    return SpreadArray(part.value, part.precision, part.log_odds, Noise(variance), part.flips, part.moved)
+    trials = len(part.trials)
+    seen = sum(off**2 for off in _deviations(part, part.noise)) / trials
+    unsure = trials / (2 * log_odds) * math.expm1(2 * log_odds / trials)
+    variance = np.maximum(unsure * seen, part.noise.itself)
+    return SpreadArray(
+        part.value, part.precision, part.log_odds, Noise(variance, mean=part.noise.mean), part.flips, part.moved
+    )
 
 
 # ----------------------------------------------------------------------------------------------------- what bounds say
 
 
-def is_decided(bound: FloatArray, value: FloatArray) -> NDArray[np.bool_]:
-    """Which elements are larger than their bound, or exactly zero: where no rounding happens, that is certain."""
-    return np.asarray((np.abs(value) > bound) | ((value == 0) & (bound == 0)))
+def ratios(error: FloatArray, bound: FloatArray) -> FloatArray:
+    """Each |error|/bound: infinite if the error is no number, but 0 where the bound is infinite, whatever is there."""
+    with np.errstate(all="ignore"):
+        found = np.where((error == 0) | (bound == np.inf), 0, np.abs(error) / bound)
+    return np.where(np.isnan(found), np.inf, found)
+
+
+def is_decided(bound: FloatArray, value: FloatArray, certain: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """Of which elements something is known: they are larger than their bound, or exactly zero.
+
+    Parameters
+    ----------
+    bound, value
+        How far an honest implementation may be from the truth, and the truth; after a step, the truth less the old
+        values, in whose place no step would be noticed.
+    certain
+        Where the truth is known without any error, so that a zero is one; where no rounding happens, if none is given.
+    """
+    return _larger(bound, value) | _zero(bound, value, certain)
+
+
+def says_something(bound: FloatArray, value: FloatArray, certain: NDArray[np.bool_] | None = None) -> bool:
+    """Whether zeros in place of all elements would be noticed, or are exactly right; arguments as for `is_decided`."""
+    return bool(_larger(bound, value).any() or _zero(bound, value, certain).all())
+
+
+def _larger(bound: FloatArray, value: FloatArray) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(value) > bound)
+
+
+def _zero(bound: FloatArray, value: FloatArray, certain: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    return np.asarray((value == 0) & (bound == 0 if certain is None else certain & (bound < np.inf)))
 
 
 def block(name: str, bound: FloatArray, value: FloatArray) -> Block:
     """What the bounds of a block say."""
-    decided = is_decided(bound, value)
-    says_something = bool((np.abs(value) > bound).any() or not (value.any() or bound.any()))
+    decided = int(np.count_nonzero(is_decided(bound, value)))
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = float(np.median(np.where(value == 0, 0, bound / np.abs(value))))
-    return Block(name, bound.size, int(np.count_nonzero(decided)), says_something, relative)
+    return Block(name, bound.size, decided, says_something(bound, value), relative)
 
 
 def _line_above(size: FloatArray, bound: FloatArray) -> tuple[float, float]:

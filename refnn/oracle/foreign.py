@@ -7,8 +7,9 @@ reading one rounds nothing; what float64 cannot hold, or what has no model, is r
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +17,9 @@ import numpy as np
 from refnn.arithmetic.precision import FORMATS
 from refnn.arrays import FloatArray
 from refnn.checks import as_array, real_array, shown
-from refnn.errors import DTypeError, RefnnError
+from refnn.errors import DTypeError, RefnnError, SettingError
 
-__all__ = ["Foreign", "common_format", "widened"]
+__all__ = ["Foreign", "by_name", "common_format", "widened"]
 
 _F64 = np.dtype(np.float64)
 _TORCH = ("detach", "cpu", "double", "numpy", "layout")
@@ -92,6 +93,54 @@ def common_format(formats: Mapping[str, str | None]) -> str | None:
                 "Pass both in that format, or as Python floats (.tolist()) the one that is only reported in another",
             )
     return stated[0][1] if stated else None
+
+
+def by_name(name: str, given: object, names: Collection[str]) -> dict[str, object] | None:
+    """The arrays of a mapping of parameters' names, or of a list with one array for each; None if it is neither.
+
+    Parameters
+    ----------
+    name
+        What an error message calls it.
+    given
+        A mapping may have some of the names only.
+    names
+        The names that there are; the result is in their order.
+
+    Raises
+    ------
+    SettingError
+        If the mapping has another name, or the list another number of arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from refnn.oracle.foreign import by_name
+    >>> by_name("gradient", {"0.bias": 0.5}, ["0.weight", "0.bias"])
+    {'0.bias': 0.5}
+    >>> by_name("gradient", [0.25, 0.5], ["0.weight", "0.bias"]) is None
+    True
+    """
+    known = ", ".join(names) or "none"
+    if isinstance(given, (list, tuple)) and any(getattr(part, "shape", ()) for part in given):
+        if len(given) != len(names):
+            raise SettingError(
+                f"{name} is a list of {len(given)} arrays",
+                f"the parameters of this network are {known}",
+                "Pass one array for each in this order, or a mapping of their names to arrays",
+            )
+        return dict(zip(names, given, strict=True))
+    if not isinstance(given, Mapping):
+        return None
+    for key in given:
+        if key not in names:
+            near = get_close_matches(str(key), names, 1)
+            raise SettingError(
+                f"{name} has the name {shown(key)}",
+                f"the parameters of this network are {known}",
+                f"Pass it as {near[0]!r}, if that is meant" if near else "Pass some of these",
+            )
+    return {key: given[key] for key in names if key in given}
 
 
 def _widened(name: str, given: object) -> Foreign:

@@ -10,7 +10,7 @@ from refnn.checks import finite, instance, real_array, representable
 from refnn.errors import DTypeError, ShapeError
 from refnn.network import Evaluation, Network
 
-__all__ = ["answer", "batch", "blocks", "cotangents", "direction"]
+__all__ = ["answer", "batch", "blocks", "direction"]
 
 
 def batch(network: Network, w: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -46,18 +46,6 @@ def answer(network: Network, w: A, x: A, labels: FloatArray) -> Evaluation[A, A]
     return Evaluation(
         outputs, loss, gradient, representable("the answer", backward, network.parameters(w)[0], x, delta)
     )
-
-
-def cotangents(network: Network, w: A, x: A, labels: FloatArray) -> list[A]:
-    """The outputs, the loss, and the cotangent of each layer's input, from the last to the first: no gradients."""
-    parameters = network.parameters(w)
-    h = network.forward(parameters, x)
-    loss, delta = network.loss_function.differentiate(h[-1], labels)
-    found = [h[-1], loss]
-    for k in reversed(range(len(network.layers))):
-        delta = network.layers[k].backward(parameters[k], h[k], delta)
-        found.append(delta)
-    return found
 
 
 def blocks(network: Network, fields: Evaluation[FloatArray, FloatArray]) -> dict[str, FloatArray]:

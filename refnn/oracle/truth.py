@@ -398,7 +398,22 @@ def update_of(
     max_bits: int = _MOST_BITS,
     require_decided: bool = False,
 ) -> Exact:
-    """`exact_update`, of a batch that has been checked."""
+    """`exact_update`, of a batch that has been checked.
+
+    Parameters
+    ----------
+    network, w, x, labels
+        As `refnn.oracle.questions.batch` gives them.
+    rule, learning_rate, max_bits, require_decided
+        As for `exact_update`, and so are the errors.
+    format_
+        The format to round to.
+
+    Returns
+    -------
+    Exact
+        The new parameters, of shape (P,).
+    """
 
     def compute(lift: Lift) -> dict[str, Any]:
         point = lift(w)

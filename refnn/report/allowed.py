@@ -14,7 +14,7 @@ import numpy as np
 from refnn.arrays import FloatArray, IntArray
 from refnn.errors import DivergenceError, NonFiniteError
 from refnn.network import Network
-from refnn.oracle.budget import block, tolerance
+from refnn.oracle.budget import block, ratios, tolerance
 from refnn.oracle.comparison import Verdict, expect
 from refnn.rules import GradientDescent
 
@@ -45,7 +45,8 @@ class Allowed:
     place
         At which element, such as ``0.weight[2, 3]``.
     decided
-        How many elements are larger than their bound, or exactly zero; of the others, nothing is known to the sign.
+        How many elements are larger than their bound, or exactly zero where no rounding happens; of the others, nothing
+        is known to the sign.
     relative
         The median of bound over size.
     unnoticed
@@ -120,8 +121,7 @@ def examine_allowed(network: Network, w: FloatArray, x: FloatArray, y: FloatArra
         network.pack({name: part[name] for name in network.names()}) for part in (truth.values, truth.bounds)
     )
     errors = np.abs(gradient - values)
-    ratios = np.divide(errors, bounds, out=np.where(errors == 0, 0.0, np.inf), where=bounds > 0)
-    kept = np.sort(np.argsort(-ratios)[:: -(-len(ratios) // ELEMENTS)])
+    kept = np.sort(np.argsort(-ratios(errors, bounds))[:: -(-len(errors) // ELEMENTS)])
     fine, rough = block("gradient", bounds, values), block("gradient", coarse.gradient, coarse.values.gradient)
     return Allowed(
         samples=len(x),

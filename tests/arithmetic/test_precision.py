@@ -22,7 +22,11 @@ every_format = pytest.mark.parametrize("name", sorted(SIZES))
 short_formats = pytest.mark.parametrize("name", ["bfloat16", "float16"])
 
 FORMATS_IN_WORDS = "Pass one of float64, float32, bfloat16, float16, or a refnn.Precision"
-SCALED = "hardware truncates it or scales it, by rules that differ and are not modelled: a bound would be a guess"
+TRUNCATED = "hardware truncates factors to 10 bits, by rules that are not modelled"
+SCALED = "its numbers are scaled, by rules that are not modelled"
+INTEGERS = "integers are not rounded numbers"
+COMPLEX = "refnn computes with real numbers"
+FINER = "the bounds are computed in float64, which is coarser"
 UNKNOWN = "there is no model of it"
 
 
@@ -175,8 +179,15 @@ SHORTHAND = {
     "bfloat16": Precision("bfloat16", "float32", function_ulps=2, function_rms=0.3, keeps_tails=False, flushes=True),
     "float16": Precision("float16", "float32", function_ulps=2, function_rms=0.3, keeps_tails=False, flushes=False),
 }
+ALIASES = {
+    "float64": ["double", "fp64", "f64"],
+    "float32": ["single", "fp32", "f32", "FP32"],
+    "bfloat16": ["bf16", "BF16"],
+    "float16": ["half", "fp16", "f16"],
+}
 
 
+LIBRARIES = ["torch", "numpy", "np", "jax.numpy", "jnp", "ml_dtypes"]
 SUMMED = Precision("bfloat16", "float32", sums="bfloat16")
 TAILS = Precision("bfloat16", "float64", function_ulps=2, keeps_tails=True)
 
@@ -201,7 +212,7 @@ def jax_types() -> list[Any]:
     [
         lambda: list(SHORTHAND),
         lambda: [name.upper() for name in SHORTHAND],
-        lambda: [f"torch.{name}" for name in SHORTHAND],
+        *(lambda library=library: [f"{library}.{name}" for name in SHORTHAND] for library in LIBRARIES),
         lambda: [dtype_of(name) for name in SHORTHAND],
         lambda: [np.float64, np.float32, ml_dtypes.bfloat16, np.float16],
         torch_dtypes,
@@ -209,10 +220,40 @@ def jax_types() -> list[Any]:
         jax_types,
         lambda: list(SHORTHAND.values()),
     ],
-    ids=["names", "in capitals", "names with a module", "dtypes", "types", "torch", "jax", "jax's types", "themselves"],
+    ids=["names", "in capitals", *LIBRARIES, "dtypes", "types", "torch", "jax", "jax's types", "themselves"],
 )
 def test_a_precision_is_named_by_its_format(spelt: Any) -> None:
     assert [precision_named(given) for given in spelt()] == list(SHORTHAND.values())
+
+
+@pytest.mark.parametrize(("name", "alias"), [(name, alias) for name, some in ALIASES.items() for alias in some])
+def test_it_has_other_names(name: str, alias: str) -> None:
+    assert precision_named(alias) == SHORTHAND[name]
+    assert Precision(alias, alias, sums=alias) == Precision(name, name, sums=name)
+
+
+@pytest.mark.parametrize("name", SHORTHAND)
+def test_what_is_not_said_is_as_usual(name: str) -> None:
+    """In two settings or more, in any order."""
+    usual = SHORTHAND[name]
+    assert Precision(name) == Precision(name, usual.accumulate) == usual
+    assert Precision(name, function_ulps=usual.function_ulps) == Precision(name, flushes=usual.flushes) == usual
+    other = Precision(name, function_rms=0.4, flushes=not usual.flushes)
+    assert other == dataclasses.replace(usual, function_rms=0.4, flushes=not usual.flushes)
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+def test_whoever_sums_in_16_bits_computes_functions_so(name: str) -> None:
+    alone = Precision(name, name)
+    assert (alone.function_ulps, alone.function_rms) == (8, 1)
+    assert alone.flushes == SHORTHAND[name].flushes
+    assert (Precision(name, "float64").function_ulps, Precision(name, sums=name).function_ulps) == (2, 2)
+
+
+def test_a_root_mean_square_is_no_more_than_the_largest() -> None:
+    assert Precision("float32", function_ulps=0.5).function_rms == 0.5
+    assert Precision("float32", function_ulps=1.5).function_rms == 1
+    assert Precision("bfloat16", function_ulps=0.5).function_rms == 0.3
 
 
 def test_a_precision_is_itself() -> None:
@@ -233,6 +274,15 @@ def test_format_is_what_is_stored_and_sums_have_formats_of_their_own() -> None:
     assert (like_jax.accumulated, like_jax.summed) == (FORMATS["float32"], FORMATS["float16"])
 
 
+def test_what_is_lost_below_the_normal_range() -> None:
+    """The smallest normal number of float32 is 2⁻¹²⁶, the smallest one 2⁻¹⁴⁹; those of float16, 2⁻¹⁴ and 2⁻²⁴."""
+    tiny = np.array([2.0**-127, -(2.0**-149), 2.0**-126, 0.0, 1.0])
+    for precision, lost in ((SHORTHAND["float32"], [2.0**-127, 2.0**-149, 0, 0, 0]), (SHORTHAND["float16"], [0] * 5)):
+        assert same(precision.flushed(tiny), lost)
+    assert SHORTHAND["float32"].lost(FORMATS["float32"]) == 2.0**-126
+    assert SHORTHAND["float16"].lost(FORMATS["float16"]) == 2.0**-25
+
+
 def test_it_is_frozen_and_hashable() -> None:
     mine: Any = precision_named("float32")
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -248,8 +298,16 @@ def test_it_is_frozen_and_hashable() -> None:
         (SHORTHAND["float32"], "float32, sums in float32, functions within 8 ulps"),
         (SHORTHAND["bfloat16"], "bfloat16, sums in float32, functions within 2 ulps"),
         (TAILS, "bfloat16, sums in float64, functions within 2 ulps, tails kept"),
-        (SUMMED, "bfloat16, products in float32, other sums in bfloat16, functions within 8 ulps"),
+        (SUMMED, "bfloat16, products in float32, other sums in bfloat16, functions within 2 ulps"),
         (Precision("float16", "float16", function_ulps=0.5), "float16, sums in float16, functions within 0.5 ulps"),
+        (
+            Precision("float64", function_ulps=0.5, function_rms=0.3, flushes=False),
+            "float64, functions within 0.5 ulps (rms 0.3), no tiny numbers flushed",
+        ),
+        (
+            Precision("float16", function_rms=1, flushes=True),
+            "float16, sums in float32, functions within 2 ulps (rms 1), tiny numbers flushed",
+        ),
     ],
     ids=str,
 )  # fmt: skip
@@ -267,24 +325,33 @@ def test_perfect_functions_are_allowed(least: str) -> None:
 # ------------------------------------------------------------------------------------------------------ what is refused
 
 REFUSED_FORMATS = [
-    ("tf32", SCALED),
-    ("TF32", SCALED),
-    ("tensorfloat32", SCALED),
+    ("tf32", TRUNCATED),
+    ("TF32", TRUNCATED),
+    ("tensorfloat32", TRUNCATED),
+    ("torch.float8_e5m2", SCALED),
+    ("x.float32", UNKNOWN),
+    ("float32.", UNKNOWN),
+    (".float32", UNKNOWN),
+    (" float32", UNKNOWN),
+    ("torch.x.float32", UNKNOWN),
+    ("float", UNKNOWN),
     ("float8_e4m3fn", SCALED),
     (ml_dtypes.float8_e4m3fn, SCALED),
     (np.dtype(ml_dtypes.float8_e5m2), SCALED),
     ("fp8", SCALED),
     ("mxfp4", SCALED),
     (ml_dtypes.float4_e2m1fn, SCALED),
-    (np.int8, SCALED),
-    (np.dtype(np.uint8), SCALED),
-    ("float128", UNKNOWN),
+    (np.int8, INTEGERS),
+    (np.dtype(np.uint8), INTEGERS),
+    ("int", INTEGERS),
+    (bool, INTEGERS),
+    ("float128", FINER),
     ("", UNKNOWN),
     (None, UNKNOWN),
     (3, UNKNOWN),
     ([], UNKNOWN),
-    (np.longdouble, UNKNOWN),
-    (np.dtype(complex), UNKNOWN),
+    (np.longdouble, FINER),
+    (np.dtype(complex), COMPLEX),
 ]
 
 
@@ -301,10 +368,10 @@ def test_other_formats_are_refused(given: Any, why: str) -> None:
     with pytest.raises(SettingError) as caught:
         Precision(given, "float32")
     assert message(caught) == (f"storage is {shown}", why, FORMATS_IN_WORDS)
-    with pytest.raises(SettingError) as caught:
-        Precision("bfloat16", given)
-    assert message(caught) == (f"accumulate is {shown}", why, FORMATS_IN_WORDS)
     if given is not None:
+        with pytest.raises(SettingError) as caught:
+            Precision("bfloat16", given)
+        assert message(caught) == (f"accumulate is {shown}", why, FORMATS_IN_WORDS)
         with pytest.raises(SettingError) as caught:
             Precision("bfloat16", "float32", sums=given)
         assert message(caught) == (f"sums is {shown}", why, FORMATS_IN_WORDS)
@@ -343,8 +410,31 @@ def test_functions_better_than_rounding_are_refused(name: str, least: float, les
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("setting", "given"),
+    [
+        ({"function_ulps": 2, "function_rms": 2.5}, "function_rms is 2.5 and function_ulps 2"),
+        ({"function_rms": 9}, "function_rms is 9 and function_ulps 8"),
+    ],
+)
+def test_a_root_mean_square_above_the_largest_is_refused(setting: Any, given: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Precision("float32", **setting)
+    why = "no root mean square is larger than the largest"
+    assert message(caught) == (given, why, "Pass a smaller function_rms, or larger function_ulps")
+
+
+@pytest.mark.parametrize("name", ["keeps_tails", "flushes"])
+@pytest.mark.parametrize("value", ["yes", "no", 1, 0.0, np.True_], ids=repr)
+def test_what_is_so_or_not_is_true_or_false(name: str, value: Any) -> None:
+    setting: Any = {name: value}
+    with pytest.raises(SettingError) as caught:
+        Precision("float32", **setting)
+    assert message(caught) == (f"{name} is {value!r}", "it is so or not", "Pass True or False")
+
+
 @pytest.mark.parametrize("name", ["function_ulps", "function_rms"])
-@pytest.mark.parametrize("value", [math.nan, math.inf, "8", None, True], ids=repr)
+@pytest.mark.parametrize("value", [math.nan, math.inf, "8", [], True], ids=repr)
 def test_errors_of_functions_are_finite_numbers(name: str, value: Any) -> None:
     setting: Any = {name: value}
     with pytest.raises(SettingError) as caught:

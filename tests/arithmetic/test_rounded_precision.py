@@ -636,6 +636,16 @@ def test_logits_too_far_apart_are_not_bounded() -> None:
     assert np.isfinite(arrays.log_softmax(z).error).tolist() == [[True, False]]
 
 
+@pytest.mark.parametrize("storage", SIZES)
+def test_zero_times_what_is_not_bounded_is_not_bounded(storage: str) -> None:
+    """In a sum, too, whose other terms are known; a sum of zeros that are exact is."""
+    zeros = RoundedArray.exact(np.zeros((2, 3)), PRECISIONS[storage])
+    unknown = replace(RoundedArray.exact(np.ones((3, 1)), PRECISIONS[storage]), error=np.array([[0], [np.inf], [0]]))
+    for product in (zeros @ unknown, (unknown.T @ zeros.T).T, (zeros + 1) @ unknown):
+        assert np.isinf(product.error).all()
+    assert not (zeros @ RoundedArray.exact(np.ones((3, 1)), PRECISIONS[storage])).error.any()
+
+
 def test_a_partial_sum_overflows_in_the_format_that_sums_are_formed_in() -> None:
     """60000 + 60000 − 60000 is 60000, but not in any order."""
     for storage, bounded in (("float16", True), ("float16 alone", False)):

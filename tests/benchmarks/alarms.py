@@ -17,6 +17,7 @@ from refnn import Dense, GradientDescent, Precision, tolerance
 from refnn.arithmetic.precision import precision_named
 from refnn.arrays import FloatArray
 from refnn.network import Evaluation
+from refnn.oracle.budget import is_decided, ratios, says_something
 from refnn.oracle.comparison import Expectation, expect
 from tests.benchmarks.table import Line, Row, with_progress
 from tests.peers.cases import CASES, Case
@@ -75,9 +76,8 @@ class Tally:
         expected, bound = (np.concatenate([part[n].ravel() for n in names]) for part in (truth.values, truth.bounds))
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             error = np.abs(actual - expected)
-            ratio = np.where((error == 0) | (bound == np.inf), 0, error / bound)
             off = np.where(budget.deviations.gradient > 0, error / budget.deviations.gradient, 0)
-        ratio[np.isnan(ratio)] = np.inf
+        ratio = ratios(error, bound)
         size = np.abs(expected)
         self.elements += actual.size
         self.false += int(np.count_nonzero(ratio > 1))
@@ -94,11 +94,12 @@ class Tally:
     def look(self, truth: Expectation) -> None:
         """Count what the bounds of a question say, whoever answers it."""
         for name in truth.budget.question.network.names():
-            size, bound = np.abs(truth.values[name]).ravel(), truth.bounds[name].ravel()
+            value, bound, slack = (part[name].ravel() for part in (truth.values, truth.bounds, truth.slack))
+            size = np.abs(value)
             self.asked += size.size
-            self.decided += int(np.count_nonzero((size > bound) | (size == 0)))
+            self.decided += int(np.count_nonzero(is_decided(bound, size, slack == 0)))
             self.blocks += 1
-            self.decided_blocks += bool((size > bound).any() or not size.any())
+            self.decided_blocks += says_something(bound, size, slack == 0)
             self.sizes.append((bound[size > 0] / size[size > 0])[:: max(1, size.size // 1000)])
 
 

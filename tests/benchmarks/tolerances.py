@@ -12,7 +12,8 @@ from tests.benchmarks.table import Line, Row, name, ratio
 SIZES: tuple[tuple[tuple[int, ...], int, bool], ...] = (
     ((4, 8, 3), 32, False),
     ((64, 32, 10), 32, False),
-    ((784, 128, 64, 10), 64, True),
+    ((784, 128, 64, 10), 64, False),
+    ((784, 128, 64, 10), 512, True),
     ((256, 256, 256, 256, 256, 10), 256, True),
 )
 """Widths, samples, and whether a gradient takes long enough for its time to be that of arrays, not of Python."""

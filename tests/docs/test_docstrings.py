@@ -5,10 +5,22 @@ from __future__ import annotations
 import doctest
 import importlib
 import types
+from collections.abc import Iterator
 
 import pytest
+from hypothesis import Phase, settings
 
 from tests.project import modules
+
+
+@pytest.fixture(autouse=True)
+def unexplained() -> Iterator[None]:
+    """Hypothesis's `find` need not explain what else it could have found, which takes far longer than to find it."""
+    before = settings.get_current_profile_name()
+    settings.register_profile("unexplained", settings(), phases=set(Phase) - {Phase.explain})
+    settings.load_profile("unexplained")
+    yield
+    settings.load_profile(before)
 
 
 def failures(module: types.ModuleType) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,13 +13,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import refnn
-from refnn.errors import DTypeError, RefnnError, SettingError, ShapeError
+from refnn.arithmetic.ball import BallArray, arb, working_precision
+from refnn.arithmetic.rounded import RoundedArray
+from refnn.errors import DivergenceError, DTypeError, MissingExtraError, RefnnError, SettingError, ShapeError
 from refnn.oracle import comparison as module
 from refnn.oracle.comparison import Compared, Comparison
 from refnn.testing.strategies import Case
 from tests.oracle.faults import FORMATS, HONEST, Stored
 from tests.oracle.rounding import dtype_of
 from tests.oracle.test_budget import an_example, asked, drawn, has_room
+from tests.report.cases import hide_flint
 from tests.witnesses.cases import FIELDS
 
 every_format = pytest.mark.parametrize("kind", FORMATS)
@@ -110,12 +114,46 @@ def test_arrays_of_other_libraries(kind: str, library: Callable[[Any], Any], by_
     assert report.verdict == "agrees"
 
 
+@pytest.mark.parametrize("field", ["gradient", "parameters"])
+def test_parameters_may_be_given_in_part_by_name_or_in_a_list(field: str) -> None:
+    case = an_example()
+    answer = by_hand(case, "float32")["gradient"]
+    begin, settings = "", dict[str, Any]()
+    if field == "parameters":
+        begin, settings = "new ", dict[str, Any](learning_rate=1e-3)
+        old = case.network.unpack(case.w.astype(np.float32))
+        answer = {name: old[name] - np.float32(1e-3) * g for name, g in answer.items()}
+    whole = refnn.compare(*case, **settings | {field: answer})
+    assert whole.verdict == "agrees"
+    backwards = dict(reversed(answer.items()))
+    for given_ in (backwards, list(answer.values()), tuple(map(as_torch, answer.values()))):
+        assert str(refnn.compare(*case, **settings | {field: given_})) == str(whole)
+    some = {name: answer[name] for name in ("2.bias", "0.weight")}
+    found = refnn.compare(*case, **settings | {field: some})
+    assert [one.name for one in found.parts] == [begin + "0.weight", begin + "2.bias"]
+    assert list(found.parts) == [one for one in whole.parts if one.name.removeprefix("new ") in some]
+    some["2.bias"] = some["2.bias"] + np.float32(1)
+    assert refnn.compare(*case, **settings | {field: some}).worst.name == begin + "2.bias"
+
+
+def test_the_question_may_have_parameters_by_name() -> None:
+    case = an_example()
+    w = {name: as_torch(part) for name, part in case.network.unpack(case.w.astype(np.float32)).items()}
+    answer = by_hand(case, "float32")
+    expected = refnn.compare(case.network, case.w.astype(np.float32), *case[2:], **answer)
+    for given_w in (w, dict(reversed(w.items())), list(w.values())):
+        assert str(refnn.compare(case.network, given_w, *case[2:], **answer)) == str(expected)
+    del w["2.bias"]
+    with pytest.raises(SettingError, match=r"^parameters are missing 2\.bias"):
+        refnn.compare(case.network, w, *case[2:], **answer)
+
+
 def test_lists_have_the_precision_that_is_given() -> None:
     case = an_example()
     answer = by_hand(case, "bfloat16")
     lists = {name: np.asarray(value).astype(float).tolist() for name, value in answer.items() if name != "gradient"}
     lists["gradient"] = flat(case, answer["gradient"]).astype(float).tolist()
-    for name in ("bfloat16", refnn.Precision("bfloat16", "float32", function_ulps=2, function_rms=0.3)):
+    for name in ("bfloat16", refnn.Precision("bfloat16")):
         assert str(refnn.compare(*case, **lists, precision=name)) == str(refnn.compare(*case, **answer))
     assert refnn.compare(*case, **lists, precision="float32").verdict == "disagrees"
 
@@ -262,9 +300,71 @@ def test_nothing_is_said_where_a_format_overflows() -> None:
         ("0.weight", "undecided", True),
         ("0.bias", "agrees", True),
     ]
+    assert [one.unbounded for one in report.parts] == [1, 2, 0]
+    assert str(report).splitlines()[:2] == [
+        "undecided: nothing is said of loss, 0.weight, where zeros (or no step) would pass too",
+        "  3 of 4 have no bound: the format may overflow there",
+    ]
     wrong = refnn.compare(*question, gradient=np.array([0, 0, math.inf], np.float16))
     assert wrong.worst.name == "0.bias"
     assert wrong.verdict == "disagrees"
+
+
+def overflowing(*x: float) -> tuple[Any, ...]:
+    """h = (60000x, 60000x) and h₀ − h₁: in float16, infinity less infinity for an x above 1.09, in real numbers 0."""
+    network = refnn.Network(refnn.Dense(1, 2), refnn.Dense(2, 1), loss=refnn.SquaredError())
+    parts = {"0.weight": [[6e4, 6e4]], "0.bias": [0, 0], "1.weight": [[1], [-1]], "1.bias": [0.5]}
+    return network, parts, [[v] for v in x], [[0.0]] * len(x)
+
+
+@pytest.mark.parametrize("given_output", [0.5, 5.0, math.nan, math.inf])
+def test_where_all_may_overflow_nothing_agrees(given_output: float) -> None:
+    for bias, output in ((0.5, given_output), (0, 0.0), (0, given_output)):
+        network, parts, x, y = overflowing(2.0)
+        report = refnn.compare(network, parts | {"1.bias": [bias]}, x, y, outputs=np.array([[output]], np.float16))
+        assert report.worst.worst.expected == bias
+        assert (report.verdict, report.worst.unbounded, report.worst.decided) == ("undecided", 1, 0)
+        assert str(report).splitlines()[1] == "  1 of 1 has no bound: the format may overflow there"
+
+
+def test_agreement_says_where_there_are_no_bounds() -> None:
+    """The second of the samples is 0, so that its output is the bias."""
+    outputs = np.array([[math.nan], [0.5], [-3.0]], np.float16)
+    report = refnn.compare(*overflowing(2.0, 0.0, 4.0), outputs=outputs)
+    assert (report.verdict, report.worst.elements, report.worst.decided, report.worst.unbounded) == ("agrees", 3, 1, 2)
+    text = str(report).splitlines()
+    assert text[:2] == [
+        "agrees where there are bounds: the largest error is 0 of its bound, in outputs",
+        "  2 of 3 have no bound: the format may overflow there",
+    ]
+    assert text[4].endswith("  agrees, 2 without a bound")
+    outputs[1] = 0.25
+    assert refnn.compare(*overflowing(2.0, 0.0, 4.0), outputs=outputs).verdict == "disagrees"
+
+
+# ------------------------------------------------------------------------------------------------ what is the transpose
+
+
+def test_a_transposed_weight_is_recognised() -> None:
+    """A square one by its numbers; in a vector, one of any shape."""
+    network = refnn.Network(refnn.Dense(3, 3), refnn.Tanh(), refnn.Dense(3, 2), loss=refnn.SquaredError())
+    rng = np.random.default_rng(0)
+    case = Case(network, rng.normal(size=network.size), rng.normal(size=(5, 3)), rng.normal(size=(5, 2)))
+    right = by_hand(case, "float32")["gradient"]
+    wrong = right | {"0.weight": right["0.weight"].T}
+    hint = "  the transpose of 0.weight would agree: is it stored as (inputs, outputs)?"
+    report = refnn.compare(*case, gradient=wrong)
+    assert [one.transposed for one in report.parts] == [True, False, False, False]
+    assert str(report).splitlines()[2] == hint
+    vector = np.concatenate([right[name].T.ravel() for name in network.names()])
+    lines = str(refnn.compare(*case, gradient=vector)).splitlines()
+    assert lines[2:4] == [hint, hint.replace("0.weight", "2.weight")]
+    stepped = network.unpack(case.w.astype(np.float32))["0.weight"] - np.float32(0.1) * right["0.weight"]
+    report = refnn.compare(*case, parameters={"0.weight": stepped.T}, learning_rate=0.1)
+    assert hint.replace("0.weight", "new 0.weight") in str(report)
+    for other in (2 * right["0.weight"], 2 * right["0.weight"].T):
+        assert not refnn.compare(*case, gradient={"0.weight": other}).worst.transposed
+    assert not refnn.compare(*case, input_gradient=2 * by_hand(case, "float32")["input_gradient"]).worst.transposed
 
 
 # ------------------------------------------------------------------------------------------------------------ one step
@@ -359,6 +459,124 @@ def test_where_the_truth_is_float64_its_own_bound_is_added(
     assert all((wider[name] >= bounds[name]).all() and (wider[name] > bounds[name]).any() for name in bounds)
 
 
+@every_format
+def test_one_chooses_what_the_truth_is(kind: str) -> None:
+    """Half of the probability is then for the truth; what it is off by counts in its own format."""
+    case = an_example(seed=2)
+    wrong = (2 * flat(case, by_hand(case, kind)["gradient"]).astype(float)).tolist()
+    settings: Any = {"gradient": wrong, "precision": kind, "failure_probability": 0.01}
+    exact, floats = (refnn.compare(*case, **settings, reference=choice) for choice in ("exact", "float64"))
+    assert (exact.reference, floats.reference) == ("exact", "float64")
+    assert exact.failure_probability == floats.failure_probability == 0.01
+    assert str(refnn.compare(*case, **settings, reference="auto")) == str(exact)
+    whole, half, own = (
+        refnn.tolerance(*question, precision=precision, failure_probability=p)
+        for question, precision, p in (
+            (case, kind, 0.01),
+            (case, kind, 0.005),
+            (asked(refnn.tolerance(*case, precision=kind)), "float64", 0.005),
+        )
+    )
+    names = case.network.unpack(np.arange(44.0))
+    for report, bounds in ((exact, whole.gradient), (floats, half.gradient + own.gradient)):
+        for one in report.parts:
+            assert one.worst.bound == bounds[int(names[one.name][one.worst.place])]
+
+
+def test_the_smallest_probability_has_a_half_too() -> None:
+    report = refnn.compare(*an_example(), loss=np.float32(1), failure_probability=5e-324, reference="float64")
+    assert report.failure_probability == 1e-323
+
+
+def test_a_deep_truth_of_float64_is_off_by_little() -> None:
+    """By 2⁻²⁹ of the bounds for float32, as the unit is, and a little; the worst case would be far above these."""
+    rng = np.random.default_rng(0)
+    layers = [layer for _ in range(16) for layer in (refnn.Dense(24, 24), refnn.Tanh())]
+    network = refnn.Network(*layers, loss=refnn.SquaredError())
+    w, x, y = network.initial_parameters(rng=rng), rng.normal(size=(5, 24)), rng.normal(size=(5, 24))
+    budget = refnn.tolerance(network, w, x, y, precision="float32")
+    truth = module.expect(budget, rule=refnn.GradientDescent(), learning_rate=None, reference="float64")
+    assert truth.failure_probability == 2e-9
+    for name, slack in truth.slack.items():
+        assert (slack <= 2.0**-28 * truth.bounds[name]).all()
+    worst = network.evaluate(RoundedArray.exact(budget.question.w), x, y)
+    assert np.median(worst.gradient.error / budget.gradient) > 1000
+
+
+@given(kind=formats, case=drawn())
+def test_a_truth_of_float64_is_as_near_to_the_exact_one_as_it_says(kind: str, case: Case) -> None:
+    budget = refnn.tolerance(*case, precision=kind)
+    rule = refnn.GradientDescent()
+    exact, floats = (
+        module.expect(budget, rule=rule, learning_rate=0.1, reference=choice) for choice in ("exact", "float64")
+    )
+    assert exact.values.keys() == floats.values.keys() == floats.slack.keys()
+    for name, value in floats.values.items():
+        error = abs(value - exact.values[name] - exact.rest[name])
+        assert (error <= floats.slack[name] + exact.slack[name]).all()
+        assert (floats.rest[name] == 0).all()
+
+
+def on_a_kink() -> Case:
+    """tanh(z) − tanh(z) for a unit with a kink: balls do not know that it is 0, however many bits they have."""
+    network = refnn.Network(refnn.Dense(1, 2), refnn.Tanh(), refnn.Dense(2, 1), refnn.ReLU(), loss=refnn.InnerProduct())
+    parts: dict[str, Any] = {"0.weight": [[0.3, 0.3]], "0.bias": [0, 0], "2.weight": [[1], [-1]], "2.bias": [0]}
+    return Case(network, network.pack(parts), np.array([[1.5]]), np.array([[2.0]]))
+
+
+def test_what_the_truth_does_not_tell_is_added_to_the_bounds() -> None:
+    """The gradient of the last bias is 0 on one side and 2 on the other: no number between is wrong, and none right."""
+    case = on_a_kink()
+    budget = refnn.tolerance(*case, precision="float64")
+    budget = dataclasses.replace(budget, gradient=np.zeros(7))  # as if the bounds did not know of the kink
+    truth = module.expect(budget, rule=refnn.GradientDescent(), learning_rate=None)
+    assert truth.reference == "exact"
+    for slope in (0.0, 0.5, 2.0):
+        one = part(truth.judge({"2.bias": np.array([slope])}), "2.bias")
+        assert (one.verdict, one.decided) == ("undecided", 0)
+    assert truth.judge({"2.bias": np.array([2.1])}).verdict == "disagrees"
+    assert truth.judge({"2.bias": np.array([-0.1])}).verdict == "disagrees"
+
+
+def test_the_truth_does_not_take_ever_more_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+
+    def recorded(bits: int) -> Any:
+        taken.append(bits)
+        return working_precision(bits)
+
+    monkeypatch.setattr("refnn.oracle.truth.working_precision", recorded)
+    refnn.compare(*on_a_kink(), parameters=[0.0] * 7, learning_rate=0.1, precision="float32")
+    assert taken
+    assert max(taken) == 256
+
+
+@pytest.mark.parametrize("unknown", ["nan", "1 +/- inf", "[1e400 +/- 1]"])
+def test_balls_that_say_nothing_bound_nothing(unknown: str) -> None:
+    balls = BallArray(np.array([arb(unknown), arb("0.5 +/- 0.25"), arb(0)], object))
+    with np.errstate(over="ignore"):
+        values = np.array([float(arb(unknown)), 0.25, 0.0])
+    rest, slack = module._rounded_off(balls, values)
+    assert rest.tolist() == [0, 0.25, 0]
+    assert slack[0] == np.inf
+    assert 0.25 <= slack[1] <= 0.25 * (1 + 2.0**-20)  # Arb's radius has 30 bits
+    assert slack[2] == 0
+
+
+def test_an_exact_truth_needs_python_flint(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide_flint(monkeypatch)
+    with pytest.raises(MissingExtraError, match="python-flint is not installed"):
+        refnn.compare(*an_example(), loss=np.float32(1), reference="exact")
+
+
+@pytest.mark.parametrize("reference", ["exact", "float64"])
+def test_a_step_out_of_the_range_of_float64_diverges(reference: Any) -> None:
+    network = refnn.Network(refnn.Dense(1, 1), loss=refnn.SquaredError())
+    question = (network, [2.0, 1.0], [[3.0]], [[5.0]])  # with the gradient (6, 2)
+    with pytest.raises(DivergenceError, match=r"^the step: .* Pass a smaller learning rate"):
+        refnn.compare(*question, parameters=np.zeros(2, np.float32), learning_rate=1e308, reference=reference)
+
+
 @pytest.mark.parametrize(("inputs", "work"), [(3, 5 * 44), (50, 5 * 50)])
 def test_a_large_question_is_held_against_float64(inputs: int, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples times parameters, or times inputs if these are more."""
@@ -373,6 +591,9 @@ def test_a_large_question_is_held_against_float64(inputs: int, work: int, monkey
 
 
 # ------------------------------------------------------------------------------------------------------------- the text
+
+
+LEGEND = "  decided: zeros (or no step) would be noticed, or are right; error/bound: the largest, above 1 disagrees"
 
 
 def test_the_text_of_a_disagreement() -> None:
@@ -395,12 +616,14 @@ def test_the_text_of_a_disagreement() -> None:
             f"  loss            1   100.0%  {ratios[0]}  agrees",
             f"  0.weight        2   100.0%  {ratios[1]}  disagrees",
             f"  0.bias          1   100.0%  {ratios[2]}  agrees",
+            LEGEND,
             "",
             "bounds for float32, sums in float32, functions within 8 ulps; the truth is exact",
             "an honest implementation disagrees with probability 1e-09 at most (model 1)",
             "numbers rounded to float32 first: 1 of w, 1 of y",
         ]
     )
+    assert repr(report) == f"<Comparison: disagrees: 0.weight is off by {times:.3g} times its bound>"
 
 
 def test_the_text_of_the_other_verdicts() -> None:
@@ -412,6 +635,7 @@ def test_the_text_of_the_other_verdicts() -> None:
         "",
         "           numbers  decided  error/bound",
         "  outputs        1   100.0%            0  agrees",
+        LEGEND,
         "",
         "bounds for float32, sums in float32, functions within 8 ulps; the truth is exact",
         "an honest implementation disagrees with probability 0.25 at most (model 1)",
@@ -461,12 +685,24 @@ BY_NAME = {"0.weight": np.zeros((3, 7)), "0.bias": np.zeros(7), "2.weight": np.z
         (SettingError, r"learning_rate is -1: ", {"parameters": np.zeros(44), "learning_rate": -1}),
         (SettingError, r"rule is 5: ", {"parameters": np.zeros(44), "learning_rate": 1, "rule": 5}),
         (SettingError, r"failure_probability is 0: ", {"loss": np.float32(1), "failure_probability": 0}),
-        (SettingError, r"gradient lacks 0\.bias", {"gradient": {"0.weight": np.zeros((3, 7))}}),
         (
             SettingError,
-            r"gradient lacks nothing and has '1\.bias' besides",
-            {"gradient": BY_NAME | {"1.bias": np.zeros(7)}},
+            r"gradient has the name '2\.bais': .* are 0\.weight, 0\.bias, 2\.weight, 2\.bias\. Pass it as '2\.bias', ",
+            {"gradient": BY_NAME | {"2.bais": np.zeros(7)}},
         ),
+        (
+            SettingError,
+            r"parameters has the name 7: .*\. Pass some of these\.$",
+            {"parameters": {7: np.zeros(7)}, "learning_rate": 1},
+        ),
+        (
+            SettingError,
+            r"gradient is a list of 3 arrays: the parameters .*\. Pass one array for each in this order, or a mapping",
+            {"gradient": list(BY_NAME.values())[:3]},
+        ),
+        (SettingError, r"gradient is empty: there is no number", {"gradient": {}, "precision": "float32"}),
+        (SettingError, r"reference is 'float32': ", {"loss": np.float32(1), "reference": "float32"}),
+        (SettingError, r"reference is None: ", {"loss": np.float32(1), "reference": None}),
         (
             DTypeError,
             r"loss is float64 and gradient is float32: ",
@@ -493,10 +729,19 @@ BY_NAME = {"0.weight": np.zeros((3, 7)), "0.bias": np.zeros(7), "2.weight": np.z
         ),
         (
             ShapeError,
-            r"0\.weight has shape \(7, 3\), expected \(3, 7\): .* PyTorch is transposed",
+            r"gradient\['0\.weight'\] has shape \(7, 3\), .* \(inputs, outputs\)\. Pass gradient\['0\.weight'\]\.T\.$",
             {"gradient": BY_NAME | {"0.weight": np.zeros((7, 3))}},
         ),
-        (ShapeError, r"input_gradient has shape \(3, 5\), ", {"input_gradient": np.zeros((3, 5))}),
+        (
+            ShapeError,
+            r"parameters\['2\.weight'\] has shape \(14,\), expected \(7, 2\): that is the shape .* of that shape\.$",
+            {"parameters": {"2.weight": np.zeros(14)}, "learning_rate": 1},
+        ),
+        (
+            ShapeError,
+            r"input_gradient has shape \(3, 5\), .* samples are rows\. Pass input_gradient\.T\.$",
+            {"input_gradient": np.zeros((3, 5))},
+        ),
         (ShapeError, r"parameters has shape \(43,\), ", {"parameters": np.zeros(43), "learning_rate": 1}),
     ],
 )

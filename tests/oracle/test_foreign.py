@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from refnn.arrays import FloatArray
-from refnn.errors import DTypeError, RefnnError, ShapeError
-from refnn.oracle.foreign import common_format, widened
+from refnn.errors import DTypeError, RefnnError, SettingError, ShapeError
+from refnn.oracle.foreign import by_name, common_format, widened
 from tests.oracle.rounding import FORMATS, dtype_of
 
 every_format = pytest.mark.parametrize("kind", FORMATS)
@@ -596,3 +596,58 @@ def test_two_formats_are_refused() -> None:
         "the numbers of one computation have one format, which says how far off they may be. "
         "Pass both in that format, or as Python floats (.tolist()) the one that is only reported in another."
     )
+
+
+# ----------------------------------------------------------------------------------------------------- arrays by name
+
+NAMES = {"0.weight": (2, 3), "0.bias": (3,), "2.weight": (3, 1)}
+
+
+def test_arrays_by_name_are_in_the_order_of_the_names() -> None:
+    given_ = {"2.weight": [[1.0]], "0.weight": np.ones((2, 3))}
+    found = by_name("gradient", given_, NAMES)
+    assert found is not None
+    assert list(found) == ["0.weight", "2.weight"]
+    assert all(found[name] is given_[name] for name in found)
+    assert by_name("gradient", {}, NAMES) == {}
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_list_of_arrays_has_one_for_each_name(kind: Any, torch: Any) -> None:
+    for arrays in ([np.ones((2, 3)), np.ones(3), np.ones((3, 1))], [torch.ones(2, 3), torch.ones(3), torch.ones(3, 1)]):
+        found = by_name("gradient", kind(arrays), NAMES)
+        assert found is not None
+        assert list(found) == list(NAMES)
+        assert all(a is b for a, b in zip(found.values(), arrays, strict=True))
+
+
+@pytest.mark.parametrize(
+    "given_", [[0.5, 1.0, 2.0], [], [[1.0], [2.0]], [np.float32(1)] * 3, np.ones(3), 0.5, None, "0.bias"]
+)
+def test_what_has_no_names(given_: Any) -> None:
+    assert by_name("gradient", given_, NAMES) is None
+
+
+@pytest.mark.parametrize(
+    ("given_", "message"),
+    [
+        ({"0.bais": 1}, (
+         "gradient has the name '0.bais': the parameters of this network are 0.weight, 0.bias, 2.weight. "
+         "Pass it as '0.bias', if that is meant.")),
+        ({"0.bias": 1, 0: 1}, (
+         "gradient has the name 0: the parameters of this network are 0.weight, 0.bias, 2.weight. "
+         "Pass some of these.")),
+        ([np.ones((2, 3)), np.ones(3)], (
+         "gradient is a list of 2 arrays: the parameters of this network are 0.weight, 0.bias, 2.weight. "
+         "Pass one array for each in this order, or a mapping of their names to arrays.")),
+    ],
+)  # fmt: skip
+def test_other_names_and_numbers_of_arrays_are_refused(given_: Any, message: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        by_name("gradient", given_, NAMES)
+    assert str(caught.value) == message
+
+
+def test_where_there_are_no_names_there_is_none_to_pass() -> None:
+    with pytest.raises(SettingError, match=r"^gradient has the name 'w': the parameters of this network are none"):
+        by_name("gradient", {"w": 1.0}, {})
