@@ -786,7 +786,7 @@ def _bent(z: SpreadArray, p: FloatArray, noise: Noise | None, flips: Flips | Non
     As exp(δ) − 1 − δ is at most δ²·(exp(R) − 1 − R)/R² up to R, it is at most the sum of p times that, at most the
     largest δ, and never below 0. An error and its square reinforce each other, so that (R + most)² − R² counts. On
     average it is at most log Σ p·exp(V/2), as for normal errors, and at most what the largest δ is on average, √(2V·log
-    C); that is not counted where errors are small, and the average is the square of their deviation.
+    C); that is not counted where it is far below what the errors themselves add up to.
     """
     reach = _reach(replace(z, noise=noise, flips=flips))
     widest = np.max(reach, axis=1, keepdims=True)
@@ -795,16 +795,16 @@ def _bent(z: SpreadArray, p: FloatArray, noise: Noise | None, flips: Flips | Non
     bend = np.where(widest > 1e-3, (np.expm1(widest) - widest) / np.maximum(widest, 1e-3) ** 2, 0.501)
     most, twice = np.fmin(bend * arrays.row_sums(p * reach * reach), widest), 2 * z.log_odds
     itself, columns, mean = most * (most + 2 * reach) / twice, p.shape[1], None
-    if np.max(widest) > _SMALL:
+    if np.max(widest) > min(1, _LITTLE / math.sqrt(len(p))):
         v = (0 if noise is None else noise.itself) + (0 if flips is None else flips.variance)
         largest = np.sqrt(2 * math.log(columns) * np.max(v, axis=1, keepdims=True))
         mean = np.broadcast_to(np.fmin(np.log1p(arrays.row_sums(p * np.expm1(v / 2))), largest), p.shape)
     return Noise(itself, None, lambda: itself * columns, mean)
 
 
-_SMALL = 0.05
-"""Logits off by less than this are off by less than 0.01 as a rule, and the mean of log Σ p·exp is a ten thousandth at
-the most: in a sum over the samples, that is less than their deviations as long as these are not ten thousands."""
+_LITTLE = 20
+"""Logits that reach R deviate by R/√(2λ), at most R/7, and so log Σ p·exp is R²/100 on average, at most. A sum over N
+samples reaches √N·R by the deviations, so that the mean adds √N·R/100: if that is a fifth, it is counted."""
 
 
 def _where_positive(value: FloatArray, z: SpreadArray, a: SpreadArray, b: SpreadArray) -> Errors:

@@ -94,12 +94,12 @@ class Tally:
     def look(self, truth: Expectation) -> None:
         """Count what the bounds of a question say, whoever answers it."""
         for name in truth.budget.question.network.names():
-            value, bound, slack = (part[name].ravel() for part in (truth.values, truth.bounds, truth.slack))
+            (value, certain), bound = truth.signal(name), truth.bounds[name]
             size = np.abs(value)
             self.asked += size.size
-            self.decided += int(np.count_nonzero(is_decided(bound, size, slack == 0)))
+            self.decided += int(np.count_nonzero(is_decided(bound, size, certain)))
             self.blocks += 1
-            self.decided_blocks += says_something(bound, size, slack == 0)
+            self.decided_blocks += says_something(bound, size, certain)
             self.sizes.append((bound[size > 0] / size[size > 0])[:: max(1, size.size // 1000)])
 
 

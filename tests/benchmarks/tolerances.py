@@ -1,4 +1,4 @@
-"""What derived bounds cost: `refnn.tolerance` over one evaluation of outputs, loss and both gradients."""
+"""What derived bounds and comparisons cost, over one evaluation of outputs, loss and both gradients."""
 
 from __future__ import annotations
 
@@ -25,3 +25,10 @@ def cost() -> Iterator[Line]:
         for precision in ("float32", "bfloat16"):
             over = ratio(lambda: refnn.tolerance(*case, precision=precision), lambda: case.network.evaluate(*case[1:]))  # noqa: B023 - used here
             yield Row(f"tolerance {precision}, {name(widths)}, batch {samples}", over, 10 if large else None, "x")
+        gradient = case.network.evaluate(*case[1:]).gradient
+        for reference in () if large else ("float64", "exact"):  # the large ones would take minutes
+            over = ratio(
+                lambda: refnn.compare(*case, gradient=gradient, reference=reference),  # noqa: B023 - used here
+                lambda: case.network.evaluate(*case[1:]),  # noqa: B023 - likewise
+            )
+            yield Row(f"compare, {reference} truth, {name(widths)}, batch {samples}", over, None, "x")

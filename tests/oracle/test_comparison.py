@@ -538,6 +538,21 @@ def test_what_the_truth_does_not_tell_is_added_to_the_bounds() -> None:
     assert truth.judge({"2.bias": np.array([-0.1])}).verdict == "disagrees"
 
 
+def test_a_truth_that_cancels_to_zero_is_zero() -> None:
+    """tanh(z) − tanh(z), without a kink behind it: a ball of 256 bits does not prove it, but nearly so."""
+    case = on_a_kink()
+    plain = refnn.Network(*case.network.layers[:3], loss=refnn.InnerProduct())
+    report = refnn.compare(plain, *case[1:], outputs=[[0.0]], precision="float32")
+    assert (report.verdict, report.reference, report.worst.decided) == ("agrees", "exact", 1)
+    truth = module.expect(
+        refnn.tolerance(plain, *case[1:], precision="float32"), rule=refnn.GradientDescent(), learning_rate=None
+    )
+    assert truth.slack["outputs"].item() > 0
+    assert truth.signal("outputs") == (0, True)
+    wide = dataclasses.replace(truth, slack={**truth.slack, "outputs": truth.bounds["outputs"] / 1e9})
+    assert not wide.signal("outputs")[1].any()
+
+
 def test_the_truth_does_not_take_ever_more_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
 
