@@ -394,3 +394,32 @@ def test_trials_of_all_classes_of_a_row_share_the_error_of_the_logarithm(scale: 
     assert 0.6 <= together(tried) / together(drawn - log_p.value) <= 1 + 1 / 3 + 0.2
     other_rows = np.stack([np.roll(tried[:, :, c], c, axis=1) for c in range(5)], axis=2)
     assert abs(together(other_rows)) <= 0.1 * together(tried)
+
+
+# ------------------------------------------------------------------------------------------- means that are moved about
+
+
+def test_means_go_where_their_numbers_go() -> None:
+    """The square of an error is V on average, however it is joined, split, chosen, transposed or put elsewhere."""
+    variance = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    error = spread(np.zeros((2, 3)), variance)
+    square = error * error
+    exact = SpreadArray.exact(np.ones((2, 3)), SINGLE, ODDS)
+
+    def mean(z: SpreadArray) -> Any:
+        assert z.noise is not None
+        return None if z.noise.mean is None else z.noise.mean.tolist()
+
+    assert mean(error) is None
+    assert mean(square) == variance.tolist()
+    assert mean(square.T) == variance.T.tolist()
+    assert mean(arrays.reshape(square, (6,))) == variance.ravel().tolist()
+    joined = arrays.join(square, exact)
+    assert mean(joined) == [*variance.ravel(), *[0] * 6]
+    places = ((slice(0, 6), (2, 3)), (slice(6, 12), (2, 3)))
+    assert [mean(part) for part in arrays.split(joined, places)] == [variance.tolist(), [[0.0] * 3] * 2]
+    assert mean(arrays.join(exact, error)) is None
+    on = np.array([[1.0, -1.0, 1.0], [-1.0, 1.0, -1.0]])
+    chosen = arrays.where_positive(SpreadArray.exact(on, SINGLE, ODDS), square, exact)
+    assert mean(chosen) == np.where(on > 0, variance, 0).tolist()
+    assert mean(arrays.maximum(square, SpreadArray.exact(np.full((2, 3), -1e6), SINGLE, ODDS))) == variance.tolist()
