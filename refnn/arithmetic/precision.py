@@ -3,8 +3,8 @@
 It begins with the given numbers, rounded to its storage format. It rounds each elementary operation once, to nearest.
 It adds the terms of a sum in any order that has nothing to do with their values, in its accumulation format, and stores
 the sum. It computes functions to within some units in the last place. And it uses no formula that cancels
-catastrophically, such as log(1 − σ(z)), or underflows on the way, such as log(softmax(z)), but for those of
-`Precision.keeps_tails`.
+catastrophically, such as log(1 − σ(z)) or ½(1 + tanh(z/2)) for σ(z), or underflows on the way, such as log(softmax(z)),
+but for those of `Precision.keeps_tails`.
 
 From this alone `refnn.tolerance` derives how far it may be from the truth. What does more, or better, is within too.
 """

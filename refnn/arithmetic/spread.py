@@ -12,11 +12,13 @@ Where roundings are not independent, the model says so:
 * Equal numbers are rounded equally. Of every rounding it is counted how many elements of its column, and of its row,
   are so near that they share it; m of them add up to m, not to √m, and count m-fold in a sum over that axis.
 * A number that is broadcast brings one error to all that it meets.
-* A rounded constant (0.01, √(2/π)) is off by the same everywhere; its effect on each element is computed by moving it
-  a little.
+* A rounded constant (0.01, √(2/π)) is off by the same everywhere; its effect on each element is computed by moving it,
+  by a little multiple of what its rounding may be. Those of an array (class weights) are moved as they are rounded.
 * A kink may be crossed: a unit whose sign is uncertain takes the other branch with a probability, and then the error is
   a jump. Rare jumps are no sub-Gaussian numbers; they are bounded by Bernstein's inequality (the same book, theorem
   2.10), or by all of them together.
+* Some errors have a mean, which adds up linearly: the square of an error, and what is lost of numbers so small that
+  they do not change the sum that they are added to.
 
 Slopes are the largest within the error, and products of errors count, so that errors need not be small. What leaves the
 range of the format has an infinite variance.
@@ -43,7 +45,7 @@ from refnn.arrays import Arithmetic, FloatArray, Rules
 __all__ = ["SpreadArray"]
 
 _NUDGE = 2.0**-26
-"""By how much, relatively, constants are moved to see their effect: the root of float64's unit, as for any quotient."""
+"""By how much, relatively, constants are moved to see their effect: about the root of float64's unit."""
 
 
 @final
@@ -58,13 +60,13 @@ class SpreadArray(Arithmetic):
     precision
         What the implementation does.
     log_odds
-        λ: a bound is exceeded with a probability of at most 2·exp(−λ).
+        λ: a bound is exceeded with a probability of about 4·exp(−λ), half of it by roundings and half by kinks.
     noise
         The variance of the error; None if there is none.
     flips
         The errors of crossed kinks; None if there are none.
     moved
-        For each constant that the storage format does not hold, the value if that constant is a little larger.
+        For each constant that the storage format does not hold, the value if that constant is a little off.
     trials
         What implementations might compute whose roundings were drawn; none, unless they are begun with.
     ceiling
@@ -127,11 +129,9 @@ class SpreadArray(Arithmetic):
 
     @property
     def bound(self) -> FloatArray:
-        """How far an honest implementation may be from the value, but for a probability of 2·exp(−λ) or less."""
+        """How far an honest implementation may be from the value, but for a probability of about 4·exp(−λ)."""
         with np.errstate(all="ignore"):
-            bound = _reach(self)
-            for moved in self.moved.values():
-                bound = bound + self.precision.format.unit / _NUDGE * np.abs(moved - self.value)
+            bound = _reach(self) + _displaced(self)
             stored = np.abs(self.value) + bound <= self.precision.format.largest
         return np.where(stored, bound, np.inf)
 
@@ -144,8 +144,24 @@ class SpreadArray(Arithmetic):
         """A constant; its neighbour too, if the storage format does not hold it."""
         exact = np.asarray(value if isinstance(value, np.ndarray) else float(value), dtype=np.float64)
         holds = held(exact, value, self.precision)
-        moved = {} if np.all(holds) else {exact.tobytes(): np.where(holds, exact, exact * (1 + _NUDGE))}
-        return replace(SpreadArray.exact(exact, self.precision, self.log_odds, coherent=self.coherent), moved=moved)
+        moved = {} if np.all(holds) else {exact.tobytes(): _nudged(exact, self.precision)}
+        constant = SpreadArray.exact(exact, self.precision, self.log_odds, coherent=self.coherent)
+        return replace(constant, moved=moved, along=self.along)
+
+
+def _nudged(exact: FloatArray, precision: Precision) -> FloatArray:
+    """A constant that is moved by what its rounding may be, magnified: numbers of an array by what it is."""
+    unit, nearest = precision.format.unit, precision.format.nearest(exact)
+    off = np.maximum(unit * np.abs(exact), precision.format.smallest / 2) if exact.ndim == 0 else nearest - exact
+    return np.asarray(exact + _NUDGE / unit * off)
+
+
+def _displaced(z: SpreadArray) -> FloatArray:
+    """How far the roundings of constants displace the value, all together."""
+    displaced = np.zeros(())
+    for moved in z.moved.values():
+        displaced = displaced + z.precision.format.unit / _NUDGE * np.abs(moved - z.value)
+    return displaced
 
 
 def _reach(z: SpreadArray) -> FloatArray:
@@ -207,10 +223,9 @@ def _underflow(precision: Precision, log_odds: float) -> float:
 
 
 def _loss(precision: Precision, formed: BinaryFormat, terms: int, log_odds: float) -> float:
-    """The variance of what so many numbers lose below the normal range of a format: up to all, or by rounding."""
-    if precision.flushes:
-        return (terms * formed.smallest_normal) ** 2 / (2 * log_odds)
-    return terms * formed.smallest**2 / 12
+    """The variance of what so many numbers lose below the normal range of a format: all to one side, or by rounding."""
+    lost = precision.lost(formed)
+    return max((terms * lost) ** 2 / (2 * log_odds), 0 if precision.flushes else terms * lost * lost / 3)
 
 
 # ----------------------------------------------------------------------------------------------------- one rule for all
@@ -304,8 +319,7 @@ def _tried(
     like: SpreadArray, value: FloatArray, variance: FloatArray, trials: list[FloatArray], number: int
 ) -> list[FloatArray]:
     """The trials with new errors, uniform of this variance, from a hash of the numbers: those alike get the same."""
-    unit = like.precision.format.unit  # a root of seven digits is enough, and takes less time
-    size = np.sqrt((variance * (12 / unit**2)).astype(np.float32)) * (unit * like.magnified * 2.0**-64)
+    size = np.sqrt(12 * variance) * (like.magnified * 2.0**-64)
     leading = bits(value, like.precision.format.digits)
     return [t + size * hashed(leading, number + len(SPREADS) * k) for k, t in enumerate(trials, 1)]
 
@@ -339,10 +353,14 @@ def _add(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     else:
         passed = sum_of(_through(a, 1.0, value.shape), _through(b, 1.0, value.shape))
     fresh = np.where(value == 0, 0, _once(a, value, underflows=False))
-    unit = a.precision.accumulated.unit**2 / 3
+    unit = a.precision.accumulated.unit
     for z, other in ((a, b), (b, a)):
         if z.terms > 1:
-            fresh = fresh + (z.terms - 1) * unit * other.value * other.value
+            fresh = fresh + (z.terms - 1) * unit**2 / 3 * other.value * other.value
+            lost = z.terms * unit * np.abs(other.value)
+            unchanged = np.abs(z.value) < 2 * lost  # as the terms then are, which are added to this
+            if unchanged.any():
+                passed = sum_of(passed, Noise(np.zeros(value.shape), mean=np.where(unchanged, lost, 0)))
     for z in (a, b):
         if not z.value.all():
             fresh = np.where((z.value == 0) & _certain(z), 0, fresh)
@@ -489,14 +507,39 @@ def _matmul(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     most = precision.accumulated.largest
     if terms * np.max(np.abs(a.value), initial=0) * np.max(np.abs(b.value), initial=0) > most:
         itself = np.where(np.abs(a.value) @ np.abs(b.value) > most, np.inf, itself)
-    noise = Noise(itself, *_shared_by_product(a, b, value, itself, square_a, square_b), _mean_of_product(a, b))
+    mean = _mean_of_product(a, b, _stagnant(a.value, b.value, walk, precision.accumulated.unit))
+    noise = Noise(itself, *_shared_by_product(a, b, value, itself, square_a, square_b), mean)
     return Errors(noise, _flips_of_product(a, b), fresh)
 
 
-def _mean_of_product(a: SpreadArray, b: SpreadArray) -> FloatArray | None:
-    """What means of either add up to, with the other as large as its errors allow."""
+def _stagnant(a: FloatArray, b: FloatArray, walk: FloatArray, unit: float) -> FloatArray | None:
+    """What is lost of terms that are added to a much larger sum, and do not change it; None if there are none.
+
+    Each of k terms loses u times the sum at most. For most of them to do so, the largest factors have to be 1/(ku)
+    times the average of the others, in both matrices together.
+    """
+    terms = a.shape[1]
+    above = np.multiply.outer(_above_others(a, 1), _above_others(b, 0))
+    if terms * unit * np.max(above, initial=0) < 1:
+        return None
+    partial = np.sqrt(walk * (2 / terms))  # at least the largest of its half and of the rest
+    return np.where(terms * unit * above >= 1, terms * unit * partial, 0)
+
+
+def _above_others(factors: FloatArray, axis: int) -> FloatArray:
+    """How many times larger than the others, on average, the largest number along an axis is; 0 if these are 0."""
+    size = np.abs(factors)
+    largest, terms = size.max(axis=axis, initial=0), factors.shape[axis]
+    others = np.maximum(size.sum(axis=axis) - largest, 0) / max(terms - 1, 1)
+    above: FloatArray = np.divide(largest, others, out=np.zeros(largest.shape), where=others > 0)
+    return above
+
+
+def _mean_of_product(a: SpreadArray, b: SpreadArray, lost: FloatArray | None) -> FloatArray | None:
+    """What means of either add up to, with the other as large as its errors allow, and what is lost besides."""
     m, n = (None if z.noise is None else z.noise.mean for z in (a, b))
-    sums = [] if m is None else [m @ (np.abs(b.value) + _reach(b))]
+    sums = [] if lost is None else [lost]
+    sums += [] if m is None else [m @ (np.abs(b.value) + _reach(b))]
     sums += [] if n is None else [(np.abs(a.value) + _reach(a)) @ n]
     return sum(sums[1:], sums[0]) if sums else None
 
@@ -625,28 +668,35 @@ def _summed(value: FloatArray, z: SpreadArray, axis: int | None) -> Errors:
         behind *= some & (np.cumsum(some[::-1], axis=0)[::-1] > 1)
     sums = z.precision.summed
     own = sums.unit**2 / 3 * np.maximum((ahead * ahead).sum(axis=0), (behind * behind).sum(axis=0))
+    lost = _lost_terms(terms, np.maximum(np.abs(ahead).max(axis=0), np.abs(behind).max(axis=0)), sums.unit)
     if z.precision.flushes:
         own = own + _loss(z.precision, sums, len(terms), z.log_odds)
     own = np.where(np.abs(terms).sum(axis=0) > sums.largest, np.inf, own)
     together = repeated(terms, sums.digits, axis=0)
     own = (own if together is None else own * together).reshape(value.shape)
-    passed = None
+    passed = None if lost is None else Noise(np.zeros(value.shape), mean=lost.reshape(value.shape))
     if z.noise is not None:
         noise = z.noise
         mean = None if noise.mean is None else np.asarray(noise.mean.sum(axis=axis, keepdims=axis == 1))
         if axis is None:
-            passed = Noise(np.asarray(noise.both.sum()), mean=mean)
+            passed = sum_of(passed, Noise(np.asarray(noise.both.sum()), mean=mean))
         elif axis == 0:
-            passed = Noise(noise.down.sum(axis=0), mean=mean)
+            passed = sum_of(passed, Noise(noise.down.sum(axis=0), mean=mean))
         else:
             rows = noise.across.sum(axis=1, keepdims=True)
 
             def down() -> FloatArray | None:
                 return None if noise.more_down is None else noise.both.sum(axis=1, keepdims=True)
 
-            passed = Noise(rows, down, mean=mean)
+            passed = sum_of(passed, Noise(rows, down, mean=mean))
     adds = ((ahead != 0) | (behind != 0)).any(axis=0).reshape(value.shape)
     return _errors(passed, _flips_of_sum(z, axis), z, value, np.where(adds, _stored(z, value, own, sums), 0))
+
+
+def _lost_terms(terms: FloatArray, partial: FloatArray, unit: float) -> FloatArray | None:
+    """What is added to a sum so large that it is not changed, which is no rounding of mean 0; None if there is none."""
+    small = np.abs(terms) < 2 * unit * partial
+    return np.where(small, np.abs(terms), 0).sum(axis=0) if small.any() and terms[small].any() else None
 
 
 _SUMS = {arrays.total: None, arrays.column_sums: 0, arrays.row_sums: 1}
@@ -810,7 +860,7 @@ samples reaches √N·R by the deviations, so that the mean adds √N·R/100: if
 def _where_positive(value: FloatArray, z: SpreadArray, a: SpreadArray, b: SpreadArray) -> Errors:
     """The errors of the branch that is taken; and a jump to the other one, with the probability that z has its sign."""
     chosen, shape = z.value > 0, value.shape
-    jump, reach = np.broadcast_to(np.abs(a.value - b.value), shape), _reach(z)
+    jump, reach = np.broadcast_to(np.abs(a.value - b.value), shape), _reach(z) + _displaced(z)
     unsure = np.broadcast_to(~(np.abs(z.value) > reach) & ~(reach == 0), shape)
 
     def taken(p: FloatArray, q: FloatArray) -> FloatArray:
@@ -827,6 +877,10 @@ def _where_positive(value: FloatArray, z: SpreadArray, a: SpreadArray, b: Spread
         for axis in (0, 1):
             counts = alike(z.value, digits, axis)  # units that are alike cross together
             together = together if counts is None else together * counts
+        if z.noise is not None:  # and so may those that share an error
+            known = np.maximum(z.noise.itself, LEAST)
+            shared_by = np.nan_to_num(z.noise.down / known * (z.noise.across / known), nan=1, posinf=1)
+            together = np.maximum(together, np.ceil(shared_by))
         crossing = np.broadcast_to(_crossing(z), shape)[uncertain]
         jumps, times = jump[uncertain], together[uncertain]
         crossed = Flips.none(shape)
@@ -852,18 +906,21 @@ _half_erfc = np.frompyfunc(lambda t: math.erfc(t) / 2, 1, 1)
 def _crossing(z: SpreadArray) -> FloatArray:
     """The probability that z has the other sign: by a normal error, or, by Chebyshev's inequality, by other flips.
 
-    Where the error is unknown, the probability is ½.
+    Where the error is unknown, the probability is ½; where the mean of errors or rounded constants can do it, it is 1.
     """
-    size, smooth = np.abs(z.value), np.zeros(z.shape) if z.noise is None else z.noise.itself
+    smooth = np.zeros(z.shape) if z.noise is None else z.noise.itself
+    certain = _displaced(z) + (0 if z.noise is None or z.noise.mean is None else z.noise.mean)
+    size = np.maximum(np.abs(z.value) - certain, 0)
     crossing = np.asarray(_half_erfc(np.nan_to_num(size / np.sqrt(2 * smooth))), dtype=np.float64)
     if z.flips is not None:
         crossing = np.fmin(crossing + z.flips.variance / (size * size), 1)
-    return crossing
+    return np.where((certain > 0) & (size == 0), 1, crossing)
 
 
 def _larger(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     """The errors of the one that is chosen; where that is uncertain, the larger: the distance does not grow."""
-    apart, takes_a = np.abs(a.value - b.value) > _reach(a) + _reach(b), value == a.value
+    reach = _reach(a) + _displaced(a) + _reach(b) + _displaced(b)
+    apart, takes_a = np.abs(a.value - b.value) > reach, value == a.value
 
     def chosen(p: FloatArray, q: FloatArray) -> FloatArray:
         return np.where(apart, np.where(takes_a, p, q), np.maximum(p, q))

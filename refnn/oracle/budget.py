@@ -2,7 +2,8 @@
 
 The program runs on arrays that carry the variance of the rounding error and, for networks that are not large, on arrays
 that carry its worst case. The bound of an element is the smaller of the two: so many standard deviations that all
-elements together exceed theirs with at most the failure probability that is asked for, or what no rounding can exceed.
+elements together exceed theirs with at most the failure probability that is asked for, and what means, rounded
+constants and crossed kinks add; or what no rounding can exceed.
 What an honest implementation does is in `refnn.arithmetic.precision`; how errors are followed in
 `refnn.arithmetic.spread` and `refnn.arithmetic.rounded`.
 
@@ -18,6 +19,8 @@ What the model does not know, so that an honest implementation may exceed a boun
 * Two or three equal numbers in a column are taken for chance, and an error that comes by two ways (in z·σ(z), say) for
   two errors; either makes the variance up to two or three times as large as is said, and reaches of seven deviations
   and more have room for it.
+* Curved functions have means of their errors too, as z·σ(z) has; only those of squares and of log-softmax are counted.
+* Trials cross no kinks, and gradients of weights are tried only if what they are sums of refutes the model.
 * The probability that is asked for is that of the outcome; that hidden units stay within their errors is taken for
   granted at the same odds, and so is what a few trials show.
 """
@@ -157,7 +160,8 @@ class Tolerance:
     values
         The four fields as float64 computes them.
     deviations
-        The standard deviation of the error of an honest implementation, under the model.
+        The standard deviation of the error of an honest implementation, under the model; the effects of rounded
+        constants and the means of errors, which the bounds hold besides, are not in it.
     independent
         Whether the trials agreed with taking errors as independent; if not, the variance is what trials show.
     question
@@ -509,8 +513,8 @@ def _zero(bound: FloatArray, value: FloatArray, certain: NDArray[np.bool_] | Non
 def block(name: str, bound: FloatArray, value: FloatArray) -> Block:
     """What the bounds of a block say."""
     decided = int(np.count_nonzero(is_decided(bound, value)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = float(np.median(np.where(value == 0, 0, bound / np.abs(value))))
+    with np.errstate(all="ignore"):
+        relative = float(np.median(np.where(bound == 0, 0, bound / np.abs(value))))
     return Block(name, bound.size, decided, says_something(bound, value), relative)
 
 

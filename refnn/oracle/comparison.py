@@ -199,7 +199,7 @@ class Comparison:
 
     def _remarks(self) -> list[str]:
         lines = [
-            f"  the transpose of {part.name} would agree: is it stored as (inputs, outputs)?"
+            f"  the transpose of {part.name} would agree: is yours stored as (outputs, inputs)?"
             for part in self.parts
             if part.transposed
         ]
@@ -224,10 +224,12 @@ class Comparison:
     def _foot(self) -> list[str]:
         truth = "the truth is exact" if self.reference == "exact" else "the truth is float64, whose own bound is added"
         changed = ", ".join(f"{count} of {name}" for name, count in self.rounded.items() if count)
+        first = f"rounded to {self.precision.storage} first: {changed}; if yours were rounded otherwise, pass those"
+        probability = self.failure_probability
         return [
             f"bounds for {self.precision}; {truth}",
-            f"an honest implementation disagrees with probability {self.failure_probability:g} at most (model {MODEL})",
-            *([f"numbers rounded to {self.precision.storage} first: {changed}"] if changed else []),
+            f"an honest implementation disagrees with probability {probability:g} at most, under model {MODEL}",
+            *([first] if changed else []),
         ]
 
 
@@ -254,7 +256,8 @@ def compare(
     ----------
     network, w, x, y
         The question, as for `refnn.Network.loss`; w by the names of parameters too. Implementations begin with numbers
-        in their storage format, so w, x and y are rounded to it first; the report says of how many that is true.
+        in their storage format, so w, x and y are rounded to it first; the report says of how many that is true. Pass
+        the very numbers where they were rounded otherwise: PyTorch takes float64 to 16 bits by way of float32.
     outputs : (N, outputs)
     loss
     gradient : (P,)

@@ -117,10 +117,11 @@ def examine_allowed(network: Network, w: FloatArray, x: FloatArray, y: FloatArra
         return None
     truth = expect(budget, rule=GradientDescent(), learning_rate=None)
     report = truth.judge({"gradient": gradient})
-    values, bounds = (
-        network.pack({name: part[name] for name in network.names()}) for part in (truth.values, truth.bounds)
+    values, rest, bounds = (
+        network.pack({name: part[name] for name in network.names()})
+        for part in (truth.values, truth.rest, truth.bounds)
     )
-    errors = np.abs(gradient - values)
+    errors = np.abs(gradient - values - rest)
     kept = np.sort(np.argsort(-ratios(errors, bounds))[:: -(-len(errors) // ELEMENTS)])
     fine, rough = block("gradient", bounds, values), block("gradient", coarse.gradient, coarse.values.gradient)
     return Allowed(

@@ -73,9 +73,11 @@ class Tally:
         budget = truth.budget
         network = budget.question.network
         names = list(network.names())
-        expected, bound = (np.concatenate([part[n].ravel() for n in names]) for part in (truth.values, truth.bounds))
+        expected, rest, bound = (
+            np.concatenate([part[n].ravel() for n in names]) for part in (truth.values, truth.rest, truth.bounds)
+        )
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            error = np.abs(actual - expected)
+            error = np.abs(actual - expected - rest)
             off = np.where(budget.deviations.gradient > 0, error / budget.deviations.gradient, 0)
         ratio = ratios(error, bound)
         size = np.abs(expected)

@@ -416,7 +416,7 @@ def test_errors_that_few_samples_or_all_classes_share_are_found(case: Case, prob
     assert beyond(alone(budget), answer, true) != []
 
 
-def test_a_sample_that_is_left_out_of_trials_shows_nothing() -> None:
+def test_without_the_one_sample_nothing_is_found() -> None:
     network, w, x, y = one_of_many(6)
     assert refnn.tolerance(network, w, x[:30], y[:30], precision="float32").independent
 
@@ -448,7 +448,7 @@ def test_a_variance_that_trials_show_is_taken_for_as_much_as_it_may_be(trials: i
         chance = mpmath.quad(weighted, [0, scale / 4, scale / 2, scale, 2 * scale, 4 * scale, 16 * scale, 400 * scale])
     assert abs(mpmath.log(chance) + log_odds) <= 1e-6
     before = dataclasses.replace(part, noise=Noise(np.array([1e30])))
-    assert module._as_tried(before, log_odds).standard_deviation == pytest.approx(1e15, rel=4 * U64)
+    assert abs(module._as_tried(before, log_odds).standard_deviation / 1e15 - 1) <= 4 * U64
 
 
 @pytest.mark.parametrize(("samples", "trials"), [(1, 8), (8, 8), (9, 7), (13, 4), (67, 2)])
@@ -542,7 +542,7 @@ def defined(name: str, bounds: FloatArray, values: FloatArray) -> tuple[Any, ...
     pairs = list(zip(np.ravel(bounds).tolist(), np.abs(np.ravel(values)).tolist(), strict=True))
     decided = sum(size > bound or size == bound == 0 for bound, size in pairs)
     zeros_would_pass = all(size <= bound for bound, size in pairs) and any(size or bound for bound, size in pairs)
-    relative = statistics.median(bound / size if size else 0.0 for bound, size in pairs)
+    relative = statistics.median(bound / size if size else math.inf if bound else 0.0 for bound, size in pairs)
     return name, len(pairs), decided, not zeros_would_pass, relative
 
 

@@ -352,7 +352,7 @@ def test_a_transposed_weight_is_recognised() -> None:
     case = Case(network, rng.normal(size=network.size), rng.normal(size=(5, 3)), rng.normal(size=(5, 2)))
     right = by_hand(case, "float32")["gradient"]
     wrong = right | {"0.weight": right["0.weight"].T}
-    hint = "  the transpose of 0.weight would agree: is it stored as (inputs, outputs)?"
+    hint = "  the transpose of 0.weight would agree: is yours stored as (outputs, inputs)?"
     report = refnn.compare(*case, gradient=wrong)
     assert [one.transposed for one in report.parts] == [True, False, False, False]
     assert str(report).splitlines()[2] == hint
@@ -449,7 +449,6 @@ def test_where_the_truth_is_float64_its_own_bound_is_added(
         assert (a.reference, b.reference) == ("exact", "float64")
         assert "; the truth is float64, whose own bound is added\n" in str(b)
         assert [one.verdict for one in a.parts] == [one.verdict for one in b.parts]
-    budget = refnn.tolerance(*case, precision=kind)
     monkeypatch.undo()
     budget, rule = refnn.tolerance(*case, precision=kind), refnn.GradientDescent()
     bounds = module.expect(budget, rule=rule, learning_rate=0.1).bounds
@@ -634,8 +633,8 @@ def test_the_text_of_a_disagreement() -> None:
             LEGEND,
             "",
             "bounds for float32, sums in float32, functions within 8 ulps; the truth is exact",
-            "an honest implementation disagrees with probability 1e-09 at most (model 1)",
-            "numbers rounded to float32 first: 1 of w, 1 of y",
+            "an honest implementation disagrees with probability 1e-09 at most, under model 1",
+            "rounded to float32 first: 1 of w, 1 of y; if yours were rounded otherwise, pass those",
         ]
     )
     assert repr(report) == f"<Comparison: disagrees: 0.weight is off by {times:.3g} times its bound>"
@@ -653,7 +652,7 @@ def test_the_text_of_the_other_verdicts() -> None:
         LEGEND,
         "",
         "bounds for float32, sums in float32, functions within 8 ulps; the truth is exact",
-        "an honest implementation disagrees with probability 0.25 at most (model 1)",
+        "an honest implementation disagrees with probability 0.25 at most, under model 1",
     ]
     unknown = refnn.compare(*question, loss=2.0**-17, gradient=[2.0**-8] * 2, precision="bfloat16")
     assert str(unknown).splitlines()[:6] == [
