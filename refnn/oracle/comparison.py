@@ -339,16 +339,14 @@ def compare(
             "Pass both, or neither",
         )
     given = _given(network, answer)
+    if not given:
+        raise _no_number(answer)
     chosen = _precision(precision, {part.said: part.format for part in given.values()})
     question = asked(network, w, x, y, chosen)
     shapes = _shapes(question)
     found = {name: _fitting(part, name, shapes[name]) for name, part in given.items()}
     if not any(values.size for values in found.values()):
-        raise SettingError(
-            f"{', '.join(answer)} {'is' if len(answer) == 1 else 'are'} empty",
-            "there is no number to compare",
-            "Pass outputs, loss or input_gradient, or the gradient of a network with parameters",
-        )
+        raise _no_number(answer)
     chosen_reference = _chosen(question, reference)
     probability = checked_probability(failure_probability)
     if chosen_reference == "float64":
@@ -383,6 +381,14 @@ def _given(network: Network, answer: Mapping[str, object]) -> dict[str, _Part]:
     return given
 
 
+def _no_number(answer: Mapping[str, object]) -> SettingError:
+    return SettingError(
+        f"{', '.join(answer)} {'is' if len(answer) == 1 else 'are'} empty",
+        "there is no number to compare",
+        "Pass outputs, loss or input_gradient, or the gradient of a network with parameters",
+    )
+
+
 _OF_PARAMETERS = {"gradient": "", "parameters": "new "}
 """The fields whose parts are those of the parameters, and what their names begin with."""
 
@@ -394,7 +400,8 @@ def _precision(precision: PrecisionLike | None, formats: Mapping[str, str | None
         if found is None:
             raise SettingError(
                 "precision is None",
-                f"{', '.join(formats)} carry none: Python's numbers and integers do not say how they were computed",
+                f"{', '.join(formats)} {'carries' if len(formats) == 1 else 'carry'} none: Python's numbers and "
+                "integers do not say how they were computed",
                 "Pass precision='float32', say",
             )
         return precision_named(found)

@@ -693,6 +693,8 @@ BY_NAME = {"0.weight": np.zeros((3, 7)), "0.bias": np.zeros(7), "2.weight": np.z
     [
         (SettingError, r"there is nothing to compare: outputs, loss, gradient, input_gradient and parameters", {}),
         (SettingError, r"precision is None: loss, gradient carry none: ", {"loss": 1.0, "gradient": [0] * 44}),
+        (SettingError, r"precision is None: loss carries none: ", {"loss": 1.0}),
+        (SettingError, r"gradient is empty: there is no number to compare", {"gradient": {}}),
         (SettingError, r"precision is 'tf32': ", {"loss": 1.0, "precision": "tf32"}),
         (SettingError, r"learning_rate is None, parameters are given: ", {"parameters": np.zeros(44)}),
         (SettingError, r"learning_rate is 0\.1, parameters are None: ", {"loss": np.float32(1), "learning_rate": 0.1}),
