@@ -71,8 +71,9 @@ class SpreadArray(Arithmetic):
         What implementations might compute whose roundings were drawn; none, unless they are begun with.
     ceiling
         What no value exceeds, whatever the errors are, if that is known: 0 for logarithms of probabilities.
-    terms
-        Of how many products this is a sum; others may begin such a sum with what is added to it next.
+    terms, typical
+        Of how many products this is a sum, and how large they are as a rule; others may begin such a sum with what is
+        added to it next.
     along
         The axis of the units of a sample: 1, or 0 in what is transposed. Along it, a crossed kink shows in many.
     coherent
@@ -98,6 +99,7 @@ class SpreadArray(Arithmetic):
     trials: tuple[FloatArray, ...] = ()
     ceiling: float = math.inf
     terms: int = 0
+    typical: FloatArray | None = None
     along: int = 1
     coherent: bool = False
     rules: ClassVar[Rules] = {}
@@ -278,7 +280,10 @@ def _rule(operation: Any, spread: Callable[..., Errors], number: int) -> Callabl
             if trials and by_row is not None:
                 trials = _tried(like, *by_row, trials, -number)
         ceiling = 0.0 if operation is arrays.log_softmax else math.inf
-        terms = arguments[0].shape[1] if operation is np.matmul else 0
+        terms, typical = 0, None
+        if operation is np.matmul:
+            terms = arguments[0].shape[1]
+            typical = np.multiply.outer(*(_typical(a.value, k) for a, k in zip(arguments, (1, 0), strict=True)))
         along = 1 - like.along if operation is arrays.transpose else like.along
         return SpreadArray(
             value,
@@ -290,6 +295,7 @@ def _rule(operation: Any, spread: Callable[..., Errors], number: int) -> Callabl
             tuple(trials),
             ceiling,
             terms,
+            typical,
             along,
             like.coherent,
         )
@@ -355,12 +361,12 @@ def _add(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     fresh = np.where(value == 0, 0, _once(a, value, underflows=False))
     unit = a.precision.accumulated.unit
     for z, other in ((a, b), (b, a)):
-        if z.terms > 1:
+        if z.terms > 1 and z.typical is not None:
             fresh = fresh + (z.terms - 1) * unit**2 / 3 * other.value * other.value
-            lost = z.terms * unit * np.abs(other.value)
-            unchanged = np.abs(z.value) < 2 * lost  # as the terms then are, which are added to this
+            lost = unit * np.abs(other.value)
+            unchanged = z.typical < 2 * lost  # which most terms do not change that are added to it
             if unchanged.any():
-                passed = sum_of(passed, Noise(np.zeros(value.shape), mean=np.where(unchanged, lost, 0)))
+                passed = sum_of(passed, Noise(np.zeros(value.shape), mean=np.where(unchanged, z.terms * lost, 0)))
     for z in (a, b):
         if not z.value.all():
             fresh = np.where((z.value == 0) & _certain(z), 0, fresh)
@@ -515,24 +521,22 @@ def _matmul(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
 def _stagnant(a: FloatArray, b: FloatArray, walk: FloatArray, unit: float) -> FloatArray | None:
     """What is lost of terms that are added to a much larger sum, and do not change it; None if there are none.
 
-    Each of k terms loses u times the sum at most. For most of them to do so, the largest factors have to be 1/(ku)
-    times the average of the others, in both matrices together.
+    Each of k terms loses u times the sum at most. That is more than their roundings amount to, if a term is ku of the
+    largest or less, as a rule: as are the factors, in the mean of their exponents.
     """
     terms = a.shape[1]
-    above = np.multiply.outer(_above_others(a, 1), _above_others(b, 0))
+    above = np.multiply.outer(*(np.max(np.abs(z), axis=k, initial=0) / _typical(z, k) for z, k in ((a, 1), (b, 0))))
     if terms * unit * np.max(above, initial=0) < 1:
         return None
     partial = np.sqrt(walk * (2 / terms))  # at least the largest of its half and of the rest
     return np.where(terms * unit * above >= 1, terms * unit * partial, 0)
 
 
-def _above_others(factors: FloatArray, axis: int) -> FloatArray:
-    """How many times larger than the others, on average, the largest number along an axis is; 0 if these are 0."""
-    size = np.abs(factors)
-    largest, terms = size.max(axis=axis, initial=0), factors.shape[axis]
-    others = np.maximum(size.sum(axis=axis) - largest, 0) / max(terms - 1, 1)
-    above: FloatArray = np.divide(largest, others, out=np.zeros(largest.shape), where=others > 0)
-    return above
+def _typical(factors: FloatArray, axis: int) -> FloatArray:
+    """The size that numbers along an axis have as a rule: by the mean of their exponents, without those of zeros."""
+    exponents = (factors.view(np.int64) >> 52) & 0x7FF
+    mean = exponents.sum(axis=axis) / np.maximum((exponents > 0).sum(axis=axis), 1)
+    return np.asarray(np.exp2(mean - 1023))
 
 
 def _mean_of_product(a: SpreadArray, b: SpreadArray, lost: FloatArray | None) -> FloatArray | None:
@@ -694,9 +698,12 @@ def _summed(value: FloatArray, z: SpreadArray, axis: int | None) -> Errors:
 
 
 def _lost_terms(terms: FloatArray, partial: FloatArray, unit: float) -> FloatArray | None:
-    """What is added to a sum so large that it is not changed, which is no rounding of mean 0; None if there is none."""
-    small = np.abs(terms) < 2 * unit * partial
-    return np.where(small, np.abs(terms), 0).sum(axis=0) if small.any() and terms[small].any() else None
+    """What is lost of terms so small beside the sum that their roundings may be all alike; None if there are none."""
+    small = np.abs(terms) < 4 * unit * partial
+    if not (small.any() and terms[small].any()):
+        return None
+    lost: FloatArray = np.where(small, np.minimum(np.abs(terms), unit * partial), 0).sum(axis=0)
+    return lost
 
 
 _SUMS = {arrays.total: None, arrays.column_sums: 0, arrays.row_sums: 1}

@@ -19,6 +19,8 @@ What the model does not know, so that an honest implementation may exceed a boun
 * Two or three equal numbers in a column are taken for chance, and an error that comes by two ways (in z·σ(z), say) for
   two errors; either makes the variance up to two or three times as large as is said, and reaches of seven deviations
   and more have room for it.
+* Numbers that are not equal, but are all added to a sum at the same side of its last place, are rounded to one side;
+  that is known of numbers up to twice that place.
 * Curved functions have means of their errors too, as z·σ(z) has; only those of squares and of log-softmax are counted.
 * Trials cross no kinks, and gradients of weights are tried only if what they are sums of refutes the model.
 * The probability that is asked for is that of the outcome; that hidden units stay within their errors is taken for
