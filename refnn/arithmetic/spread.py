@@ -246,12 +246,15 @@ class Errors(NamedTuple):
         The variance of the new ones, for trials to draw.
     by_row
         Numbers and the variance of what each of them brings to all of its row; two columns.
+    typical
+        How large the terms of each sum are as a rule, if these are products.
     """
 
     noise: Noise | None = None
     flips: Flips | None = None
     fresh: FloatArray | None = None
     by_row: tuple[FloatArray, FloatArray] | None = None
+    typical: FloatArray | None = None
 
 
 def _rule(operation: Any, spread: Callable[..., Errors], number: int) -> Callable[..., SpreadArray]:
@@ -268,7 +271,7 @@ def _rule(operation: Any, spread: Callable[..., Errors], number: int) -> Callabl
         value = np.asarray(operation(*(a.value if isinstance(a, SpreadArray) else a for a in arguments)))
         moved = {constant: other(constant) for a in operands for constant in a.moved}
         with np.errstate(all="ignore"):  # a variance may be infinite, where the value may not
-            noise, flips, fresh, by_row = spread(value, *arguments)
+            noise, flips, fresh, by_row, typical = spread(value, *arguments)
             if operation not in _SUMS:
                 noise = _within_range(like, value, noise)
             if noise is not None:
@@ -280,10 +283,7 @@ def _rule(operation: Any, spread: Callable[..., Errors], number: int) -> Callabl
             if trials and by_row is not None:
                 trials = _tried(like, *by_row, trials, -number)
         ceiling = 0.0 if operation is arrays.log_softmax else math.inf
-        terms, typical = 0, None
-        if operation is np.matmul:
-            terms = arguments[0].shape[1]
-            typical = np.multiply.outer(*(_typical(a.value, k) for a, k in zip(arguments, (1, 0), strict=True)))
+        terms = arguments[0].shape[1] if operation is np.matmul else 0
         along = 1 - like.along if operation is arrays.transpose else like.along
         return SpreadArray(
             value,
@@ -513,23 +513,25 @@ def _matmul(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     most = precision.accumulated.largest
     if terms * np.max(np.abs(a.value), initial=0) * np.max(np.abs(b.value), initial=0) > most:
         itself = np.where(np.abs(a.value) @ np.abs(b.value) > most, np.inf, itself)
-    mean = _mean_of_product(a, b, _stagnant(a.value, b.value, walk, precision.accumulated.unit))
+    typical = np.multiply.outer(_typical(a.value, 1), _typical(b.value, 0))
+    mean = _mean_of_product(a, b, _stagnant(a, b, walk, typical))
     noise = Noise(itself, *_shared_by_product(a, b, value, itself, square_a, square_b), mean)
-    return Errors(noise, _flips_of_product(a, b), fresh)
+    return Errors(noise, _flips_of_product(a, b), fresh, typical=typical)
 
 
-def _stagnant(a: FloatArray, b: FloatArray, walk: FloatArray, unit: float) -> FloatArray | None:
+def _stagnant(a: SpreadArray, b: SpreadArray, walk: FloatArray, typical: FloatArray) -> FloatArray | None:
     """What is lost of terms that are added to a much larger sum, and do not change it; None if there are none.
 
     Each of k terms loses u times the sum at most. That is more than their roundings amount to, if a term is ku of the
     largest or less, as a rule: as are the factors, in the mean of their exponents.
     """
-    terms = a.shape[1]
-    above = np.multiply.outer(*(np.max(np.abs(z), axis=k, initial=0) / _typical(z, k) for z, k in ((a, 1), (b, 0))))
-    if terms * unit * np.max(above, initial=0) < 1:
+    terms, unit = a.shape[1], a.precision.accumulated.unit
+    largest = np.multiply.outer(*(np.max(np.abs(z.value), axis=k, initial=0) for z, k in ((a, 1), (b, 0))))
+    lost = terms * unit * largest >= typical
+    if not lost.any():
         return None
     partial = np.sqrt(walk * (2 / terms))  # at least the largest of its half and of the rest
-    return np.where(terms * unit * above >= 1, terms * unit * partial, 0)
+    return np.where(lost, terms * unit * partial, 0)
 
 
 def _typical(factors: FloatArray, axis: int) -> FloatArray:
@@ -550,6 +552,8 @@ def _mean_of_product(a: SpreadArray, b: SpreadArray, lost: FloatArray | None) ->
 
 def _empty(a: SpreadArray, b: SpreadArray) -> NDArray[np.bool_] | None:
     """Which sums have no term but zeros, and are exact; None if there are none."""
+    if a.value.all() and b.value.all():
+        return None
     rows, columns = (~((z.value != 0) | ~_certain(z)).any(axis=axis) for z, axis in ((a, 1), (b, 0)))
     return np.asarray(np.logical_or.outer(rows, columns)) if rows.any() or columns.any() else None
 
