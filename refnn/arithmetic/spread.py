@@ -325,7 +325,12 @@ def _tried(
     like: SpreadArray, value: FloatArray, variance: FloatArray, trials: list[FloatArray], number: int
 ) -> list[FloatArray]:
     """The trials with new errors, uniform of this variance, from a hash of the numbers: those alike get the same."""
-    size = np.sqrt(12 * variance) * (like.magnified * 2.0**-64)
+    largest = float(np.max(variance, initial=0))
+    if 0 < largest < math.inf:  # then roots of seven digits are enough, which take less time
+        roots = np.sqrt((variance / largest).astype(np.float32)).astype(np.float64) * math.sqrt(largest)
+    else:
+        roots = np.sqrt(variance)
+    size = roots * (math.sqrt(12) * like.magnified * 2.0**-64)
     leading = bits(value, like.precision.format.digits)
     return [t + size * hashed(leading, number + len(SPREADS) * k) for k, t in enumerate(trials, 1)]
 

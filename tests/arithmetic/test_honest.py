@@ -420,3 +420,13 @@ def test_terms_that_are_rounded_alike_when_they_are_added_to_a_large_one() -> No
     error = abs(one_by_one(terms) - exact_sums(terms)).item()
     assert error > 100 * U
     assert error <= added.bound.item() < 3 * error
+
+
+def test_a_kink_may_be_crossed_by_a_rounded_constant_alone() -> None:
+    """0.1·1 − 0.1, with a tenth that is rounded once to float32 and once not at all, is 1.5e-9 and not 0."""
+    one = SpreadArray.exact(np.ones((1, 1)), SINGLE, 40.0)
+    tenth = replace(one.lift(0.1), value=np.full((1, 1), 0.1), moved={b"0.1": np.full((1, 1), 0.1 * (1 + 2.0**-26))})
+    z = replace(tenth, value=tenth.value - 0.1, moved={b"0.1": tenth.moved[b"0.1"] - 0.1})
+    assert z.noise is None
+    assert abs(float(np.float32(0.1)) - 0.1) <= z.bound.item() <= 0.1 * U * (1 + 2.0**-20)
+    assert arrays.where_positive(z, 1, 0).bound.item() == 1
