@@ -616,7 +616,7 @@ def _shared_by_product(
         counts = _together(precision, value, 1, a.shape[1])
         if counts is None and (noise_b is None or noise_b.more_across is None):
             return None
-        own = itself if counts is None else itself * counts  # columns that are counts share what is passed on
+        own = itself if counts is None else itself * counts  # columns that are alike share what is passed on
         return own if noise_b is None else np.maximum(own, square_a @ noise_b.both)
 
     return down, across
@@ -731,7 +731,10 @@ _RANGES = {
 
 
 def _steep(operation: Any, value: FloatArray, z: SpreadArray, reach: FloatArray) -> FloatArray:
-    """The slope of a line that errors up to this reach stay below."""
+    """The slope of a line that errors up to this reach stay below.
+
+    As (exp(r) − 1)/r is at most 1.001 up to 1e-3, it is not computed there, where it would be 0/0 in the end.
+    """
     if operation is np.exp:  # bent upwards: steepest to the farthest end, if that is not above the ceiling
         rise = np.minimum(reach, z.ceiling - z.value)
         return value * np.where(rise > 1e-3, np.expm1(rise) / np.maximum(rise, 1e-3), 1.001)
@@ -852,7 +855,8 @@ def _bent(z: SpreadArray, p: FloatArray, noise: Noise | None, flips: Flips | Non
     As exp(δ) − 1 − δ is at most δ²·(exp(R) − 1 − R)/R² up to R, it is at most the sum of p times that, at most the
     largest δ, and never below 0. An error and its square reinforce each other, so that (R + most)² − R² counts. On
     average it is at most log Σ p·exp(V/2), as for normal errors, and at most what the largest δ is on average, √(2V·log
-    C); that is not counted where it is far below what the errors themselves add up to.
+    C); that is not counted where it is far below what the errors themselves add up to. Up to R = 1e-3, (exp(R) − 1 −
+    R)/R², which cancels there, is at most 0.501.
     """
     reach = _reach(replace(z, noise=noise, flips=flips))
     widest = np.max(reach, axis=1, keepdims=True)

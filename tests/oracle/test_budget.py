@@ -37,6 +37,7 @@ from tests.oracle.faults import FORMATS, HONEST, Stored
 from tests.oracle.rounding import SIZES, dtype_of
 from tests.peers import by_torch
 from tests.witnesses.cases import FIELDS
+from tests.witnesses.networks import Scale
 
 every_format = pytest.mark.parametrize("kind", FORMATS)
 formats = st.sampled_from(list(FORMATS))
@@ -738,30 +739,6 @@ def test_a_network_without_parameters_has_no_tolerances_of_its_gradient() -> Non
 
 
 # -------------------------------------------------------------------------------------------------------- own layers
-
-
-@dataclass(frozen=True)
-class Scale:
-    """The example of the README: x ∘ factor."""
-
-    inputs: int
-
-    @property
-    def outputs(self) -> int:
-        return self.inputs
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"factor": (self.inputs,)}
-
-    def forward(self, parameters: Any, x: Any) -> Any:
-        return x * parameters[0]
-
-    def backward(self, parameters: Any, x: Any, delta: Any) -> Any:
-        return delta * parameters[0]
-
-    def gradient(self, parameters: Any, x: Any, delta: Any) -> Any:
-        return (arrays.column_sums(delta * x),)
 
 
 @dataclass(frozen=True)
