@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         descend,
     )
     from refnn.errors import (
+        BrokenTargetError,
         DataError,
         DivergenceError,
         DTypeError,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         ShapeError,
         TargetError,
         UndecidedError,
+        Unsupported,
         UnsupportedOperationError,
     )
     from refnn.layers import Dense, Layer, glorot, he, zeros
@@ -62,6 +64,10 @@ if TYPE_CHECKING:
         exact_update,
     )
     from refnn.rules import GradientDescent, Rule
+    from refnn.search import targets
+    from refnn.search.checking import check
+    from refnn.search.report import Report
+    from refnn.search.target import Layout
     from refnn.training import History, fit
 
 __version__ = "0.1.0"
@@ -70,8 +76,8 @@ _HOME = {
     "activations": "ELU GELU Activation GELUTanh Identity LeakyReLU ReLU SiLU Sigmoid Softplus Tanh",
     "arithmetic.precision": "Precision",
     "descent": "Batches FullBatch MiniBatch SingleSample Step descend",
-    "errors": "DTypeError DataError DivergenceError MissingExtraError NonFiniteError RefnnError SettingError "
-    "ShapeError TargetError UndecidedError UnsupportedOperationError",
+    "errors": "BrokenTargetError DTypeError DataError DivergenceError MissingExtraError NonFiniteError RefnnError "
+    "SettingError ShapeError TargetError UndecidedError Unsupported UnsupportedOperationError",
     "layers": "Dense Layer glorot he zeros",
     "losses": "BinaryCrossEntropy Huber InnerProduct Loss SoftmaxCrossEntropy SquaredError softmax",
     "network": "Evaluation Network",
@@ -81,10 +87,15 @@ _HOME = {
     "oracle.comparison": "Compared Comparison Element compare",
     "oracle.truth": "Exact Truth exact exact_derivative exact_hessian_vector_product exact_loss exact_update",
     "rules": "GradientDescent Rule",
+    "search.checking": "check",
+    "search.report": "Report",
+    "search.target": "Layout",
     "training": "History fit",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
-_MODULES = ("activations", "arrays", "datasets", "losses", "oracle", "storage", "testing", "witnesses")
+_MODULES = {
+    name: name for name in ("activations", "arrays", "datasets", "losses", "oracle", "storage", "testing", "witnesses")
+} | {"targets": "search.targets"}
 
 __all__ = [
     "ELU",
@@ -94,6 +105,7 @@ __all__ = [
     "Batches",
     "BinaryCrossEntropy",
     "Block",
+    "BrokenTargetError",
     "Certificate",
     "Certified",
     "Compared",
@@ -113,6 +125,7 @@ __all__ = [
     "Identity",
     "InnerProduct",
     "Layer",
+    "Layout",
     "LeakyReLU",
     "Loss",
     "MiniBatch",
@@ -122,6 +135,7 @@ __all__ = [
     "Precision",
     "ReLU",
     "RefnnError",
+    "Report",
     "Rule",
     "SettingError",
     "ShapeError",
@@ -138,10 +152,12 @@ __all__ = [
     "Tolerances",
     "Truth",
     "UndecidedError",
+    "Unsupported",
     "UnsupportedOperationError",
     "activations",
     "arrays",
     "certified_learning_rate",
+    "check",
     "compare",
     "datasets",
     "descend",
@@ -157,6 +173,7 @@ __all__ = [
     "oracle",
     "softmax",
     "storage",
+    "targets",
     "testing",
     "tolerance",
     "witnesses",
@@ -168,7 +185,7 @@ def __getattr__(name: str) -> object:
     if name in _MODULE_OF:
         return getattr(importlib.import_module(f"refnn.{_MODULE_OF[name]}"), name)
     if name in _MODULES:
-        return importlib.import_module(f"refnn.{name}")
+        return importlib.import_module(f"refnn.{_MODULES[name]}")
     raise AttributeError(f"module 'refnn' has no attribute {name!r}")
 
 

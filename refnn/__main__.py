@@ -1,7 +1,7 @@
-"""The command line: ``refnn verify`` and ``refnn train``; also ``python -m refnn``.
+"""The command line: ``refnn verify``, ``train``, ``check``, ``vectors`` and ``faults``; also ``python -m refnn``.
 
-Exit codes: 0 everything agrees, 1 something disagrees or training diverged, 2 bad usage or input, 4 undecided, 130
-interrupted.
+Exit codes: 0 everything agrees, 1 something disagrees or training diverged, 2 bad usage or input, 3 what is checked
+gives no answer, 4 undecided, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import sys
 import textwrap
 import time
@@ -18,6 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 import refnn
 from refnn.checks import count, extra, positive
+from refnn.commands import (
+    AGREES,
+    BAD_INPUT,
+    DISAGREES,
+    INTERRUPTED,
+    UNDECIDED,
+    added,
+    check,
+    complain,
+    faults,
+    say,
+    vectors,
+)
 from refnn.errors import DivergenceError, RefnnError
 
 if TYPE_CHECKING:
@@ -29,8 +41,6 @@ if TYPE_CHECKING:
     from refnn.report.verification import Narrator, Settings, Verification
 
 __all__ = ["main"]
-
-AGREES, DISAGREES, BAD_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 4, 130
 
 LINES = 20
 """Training tells its loss so often, however many epochs it has, and after the first epoch."""
@@ -87,25 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except RefnnError as error:
-        _complain(f"{type(error).__name__}: {error}")
+        complain(f"{type(error).__name__}: {error}")
         return DISAGREES if isinstance(error, DivergenceError) else BAD_INPUT
     except MemoryError:
-        _complain("there is not enough memory for this; fewer hidden units or samples need less")
+        complain("there is not enough memory for this; fewer hidden units or samples need less")
         return BAD_INPUT
     except KeyboardInterrupt:
-        _complain("interrupted; nothing was written")
+        complain("interrupted; nothing was written")
         return INTERRUPTED
-
-
-def _say(text: str) -> None:
-    try:
-        print(text, flush=True)  # noqa: T201 - this is the command line
-    except BrokenPipeError:  # the reader has left, as `head` does; the work goes on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _complain(text: str) -> None:
-    print(f"refnn: {text}", file=sys.stderr, flush=True)  # noqa: T201 - likewise
 
 
 # ------------------------------------------------------------------------------------------------------------- parsing
@@ -148,6 +147,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--save", metavar="FILE", help="write the weights to this .npz file")
     train.set_defaults(command=_train, parser=train)
+    for command in (check, vectors, faults):
+        command.add(commands)
     return parser
 
 
@@ -155,13 +156,7 @@ def _command(
     commands: Any, name: str, summary: str, description: str, examples: str
 ) -> tuple[argparse.ArgumentParser, Any]:
     """A command with the options that all commands share, and its group of those that choose the learning rate."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=summary,
-        description=description,
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = added(commands, name, summary, description, examples)
     data = parser.add_argument_group("data")
     data.add_argument("--data", metavar="FILE", help="a CSV file with a header row; all its columns are used")
     data.add_argument(
@@ -213,7 +208,7 @@ def _data(options: argparse.Namespace) -> Dataset:
         options.parser.error("--target is needed with --data: the name of the column to predict")
     data = datasets.load_csv(options.data, options.target, options.kind)
     for remark in data.remarks:
-        _complain(f"note: {remark}")
+        complain(f"note: {remark}")
     return data
 
 
@@ -247,10 +242,10 @@ def _verify(options: argparse.Namespace) -> int:
         page = folder.write(verification, options.report)
         narrator("plots", 1)
     if options.json:
-        _say(folder.as_text(verification.as_json()).rstrip("\n"))
+        say(folder.as_text(verification.as_json()).rstrip("\n"))
     else:
         _print_verification(verification, tables=not options.quiet)
-        _say(f"Report: {page}")
+        say(f"Report: {page}")
     if verification.agrees:
         return AGREES
     return DISAGREES if verification.disagrees else UNDECIDED
@@ -264,26 +259,24 @@ def _print_verification(verification: Verification, *, tables: bool) -> None:
 
         console = Console(highlight=False)
         data = verification.data
-        _say(f"refnn {refnn.__version__}: {data.name}, {len(data.x)} samples, {data.x.shape[1]} features, {data.kind}")
-        _say(verification.network.describe() + "\n")
-        _say(_drawn(console, table.witness_table(verification)))
+        say(f"refnn {refnn.__version__}: {data.name}, {len(data.x)} samples, {data.x.shape[1]} features, {data.kind}")
+        say(verification.network.describe() + "\n")
+        say(_drawn(console, table.witness_table(verification)))
         if verification.missing:
-            _say(table.certificate(verification) + "\n")
+            say(table.certificate(verification) + "\n")
         else:
-            _say(_drawn(console, table.exact_table(verification)))
-        _say(_drawn(console, table.allowed_table(verification)))
+            say(_drawn(console, table.exact_table(verification)))
+        say(_drawn(console, table.allowed_table(verification)))
         if not verification.missing:
-            _say(textwrap.fill(table.certificate(verification), console.width) + "\n")
+            say(textwrap.fill(table.certificate(verification), console.width) + "\n")
         for title, lines in (
             ("What each witness compared, and cannot see", table.blind_spots(verification.moments)),
             ("Remarks", table.notes(verification.moments)),
         ):
             if lines:
-                _say(
-                    "\n".join([f"{title}:", *(_hanging(f"{name}: {text}", console.width) for name, text in lines), ""])
-                )
-        _say(_drawn(console, table.training_table(verification)))
-    _say(table.verdict(verification))
+                say("\n".join([f"{title}:", *(_hanging(f"{name}: {text}", console.width) for name, text in lines), ""]))
+        say(_drawn(console, table.training_table(verification)))
+    say(table.verdict(verification))
 
 
 def _drawn(console: Console, table: Table) -> str:
@@ -350,7 +343,7 @@ def _train(options: argparse.Namespace) -> int:
         if not (options.quiet or options.json) and (lines or epoch == 1):
             seconds = (epochs - 1) * (time.perf_counter() - begin)
             left = f"  (about {seconds:.0f} s for the others)" if epoch == 1 and seconds >= WORTH_TELLING else ""
-            _say(f"epoch {epoch}/{epochs}  loss {loss:.6g}{left}")
+            say(f"epoch {epoch}/{epochs}  loss {loss:.6g}{left}")
 
     try:
         history = fit(
@@ -368,7 +361,7 @@ def _train(options: argparse.Namespace) -> int:
         )
     except DivergenceError as error:
         steps = error.history.steps if isinstance(error.history, History) else 0
-        _complain(f"training diverged after {_steps(steps)}; nothing was saved. DivergenceError: {error}")
+        complain(f"training diverged after {_steps(steps)}; nothing was saved. DivergenceError: {error}")
         return DISAGREES
     outcome = {
         "format": "refnn training",
@@ -387,9 +380,9 @@ def _train(options: argparse.Namespace) -> int:
     if options.save is not None:
         _save(options.save, network, history.parameters, raw, outcome)
     if options.json:
-        _say(json.dumps(jsonable(outcome), allow_nan=False))
+        say(json.dumps(jsonable(outcome), allow_nan=False))
     else:
-        _say(_summary(outcome))
+        say(_summary(outcome))
     return INTERRUPTED if history.stopped == "interrupted" else AGREES
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "BrokenTargetError",
     "DTypeError",
     "DataError",
     "DivergenceError",
@@ -13,6 +14,7 @@ __all__ = [
     "ShapeError",
     "TargetError",
     "UndecidedError",
+    "Unsupported",
     "UnsupportedOperationError",
 ]
 
@@ -89,6 +91,35 @@ class UndecidedError(RefnnError, ArithmeticError):
 
 class MissingExtraError(RefnnError, ImportError):
     """A package of one of refnn's extras is needed and not installed."""
+
+
+class Unsupported(Exception):  # noqa: N818 - it is no error, but an answer
+    """Raised by an implementation that does not know a layer, a loss or a format that it is asked about.
+
+    `refnn.check` counts these questions, and goes on.
+
+    Examples
+    --------
+    >>> raise Unsupported("GELU")
+    Traceback (most recent call last):
+    refnn.errors.Unsupported: GELU
+    """
+
+
+class BrokenTargetError(RefnnError, RuntimeError):
+    """An implementation gives no answer that can be judged: it hangs, stops, or answers with something else.
+
+    Parameters
+    ----------
+    given, why, remedy
+        As for every error.
+    kind
+        ``"crashed"``, ``"hung"``, ``"garbage"`` or ``"mutated"``.
+    """
+
+    def __init__(self, given: str, why: str, remedy: str, kind: str = "garbage") -> None:
+        super().__init__(given, why, remedy)
+        self.kind = kind  # kept by `__reduce__` with all that it holds
 
 
 class UnsupportedOperationError(RefnnError, TypeError):

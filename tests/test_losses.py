@@ -164,6 +164,7 @@ def assert_evaluation(loss: Loss, z: FloatArray, y: FloatArray, labels: Any) -> 
         assert_within(bound.input_gradient.value[index], true, bound.input_gradient.error[index])
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("loss", VARIANTS)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_every_variant_against_its_definition(loss: Loss, dtype: type[np.floating[Any]]) -> None:
@@ -173,6 +174,7 @@ def test_every_variant_against_its_definition(loss: Loss, dtype: type[np.floatin
     assert_evaluation(loss, z, y, y)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("loss", [kind() for kind in ALL], ids=repr)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("z", [s * v for v in TAILS for s in (1, -1)])

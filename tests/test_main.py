@@ -71,6 +71,7 @@ def train(*options: str) -> int:
 # --------------------------------------------------------------------------------------------------------------- verify
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("options", [["--data", "classes.csv"], ["--data", "numbers.csv"]])
 def test_verify_on_a_table_of_ones_own_with_the_real_witnesses(
     home: Path, capsys: pytest.CaptureFixture[str], options: list[str]

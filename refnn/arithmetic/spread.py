@@ -30,13 +30,14 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from operator import is_
 from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refnn import arrays
-from refnn.arithmetic.alike import alike, bits, hashed, repeated
+from refnn.arithmetic.alike import alike, hashed, keys, repeated
 from refnn.arithmetic.noise import LEAST, Counted, Flips, Noise, all_of, shared, sum_of
 from refnn.arithmetic.precision import BinaryFormat, Precision
 from refnn.arithmetic.rounded import FUNCTIONS, held, parts, steepest
@@ -134,6 +135,8 @@ class SpreadArray(Arithmetic):
         """How far an honest implementation may be from the value, but for a probability of about 4·exp(−λ)."""
         with np.errstate(all="ignore"):
             bound = _reach(self) + _displaced(self)
+            if np.max(bound, initial=0) + _size(self.value) <= self.precision.format.largest:
+                return bound
             stored = np.abs(self.value) + bound <= self.precision.format.largest
         return np.where(stored, bound, np.inf)
 
@@ -149,6 +152,11 @@ class SpreadArray(Arithmetic):
         moved = {} if np.all(holds) else {exact.tobytes(): _nudged(exact, self.precision)}
         constant = SpreadArray.exact(exact, self.precision, self.log_odds, coherent=self.coherent)
         return replace(constant, moved=moved, along=self.along)
+
+
+def _size(value: FloatArray) -> float:
+    """The largest magnitude."""
+    return float(max(np.max(value, initial=0), -np.min(value, initial=0)))
 
 
 def _nudged(exact: FloatArray, precision: Precision) -> FloatArray:
@@ -192,13 +200,13 @@ def _new(like: SpreadArray, value: FloatArray, variance: FloatArray) -> Noise:
     return Noise(variance, lambda: counted(0), lambda: counted(1))
 
 
-def _together(precision: Precision, value: FloatArray, axis: int, terms: int = 1) -> NDArray[np.int64] | None:
+def _together(precision: Precision, value: FloatArray, axis: int, terms: int = 1) -> FloatArray | None:
     """How many sums of so many terms are rounded as each one is, or flushed to zero, which reinforces likewise."""
     counts = alike(value, precision.format.digits, axis)
     if precision.flushes and value.ndim == 2 and value.size:
         small = np.abs(value) < 2 * terms * precision.format.smallest_normal
         if small.any() and value[small].any():
-            counts = np.where(small, value.shape[axis], 1 if counts is None else counts)
+            counts = np.where(small, float(value.shape[axis]), 1 if counts is None else counts)
     return counts
 
 
@@ -262,13 +270,15 @@ def _rule(operation: Any, spread: Callable[..., Errors], number: int) -> Callabl
     kinked = operation is arrays.where_positive
 
     def rule(*arguments: Any) -> SpreadArray:
+        usual = [a.value if isinstance(a, SpreadArray) else a for a in arguments]
+
         def other(index: int | bytes) -> FloatArray:
             picked = [_other(a, index) if k or not kinked else a.value for k, a in enumerate(arguments)]
-            return np.asarray(operation(*picked))
+            return value if all(map(is_, picked, usual)) else np.asarray(operation(*picked))
 
         operands = [a for a in arguments if isinstance(a, SpreadArray)]
         like = operands[0]
-        value = np.asarray(operation(*(a.value if isinstance(a, SpreadArray) else a for a in arguments)))
+        value = np.asarray(operation(*usual))
         moved = {constant: other(constant) for a in operands for constant in a.moved}
         with np.errstate(all="ignore"):  # a variance may be infinite, where the value may not
             noise, flips, fresh, by_row, typical = spread(value, *arguments)
@@ -304,12 +314,13 @@ def _rule(operation: Any, spread: Callable[..., Errors], number: int) -> Callabl
 
 
 def _over_samples(operation: Any, operands: list[SpreadArray]) -> bool:
-    """Whether this is a sum over the samples, as for the gradient of a weight, of what varies in trials.
+    """Whether this is a sum over the samples, as for the gradient of a weight or a bias, of what varies in trials.
 
     Whether errors reinforce each other shows in what it is a sum of. Trials of the sum are made if they do.
     """
     first = operands[0]
-    return operation is np.matmul and first.along == 0 and not first.coherent and all(a.trials for a in operands)
+    summed = first.along == 0 if operation is np.matmul else first.along == 1 and operation is arrays.column_sums
+    return summed and not first.coherent and all(a.trials for a in operands)
 
 
 def _other(argument: Any, index: int | bytes) -> Any:
@@ -326,19 +337,26 @@ def _tried(
 ) -> list[FloatArray]:
     """The trials with new errors, uniform of this variance, from a hash of the numbers: those alike get the same."""
     largest = float(np.max(variance, initial=0))
-    if 0 < largest < math.inf:  # then roots of seven digits are enough, which take less time
-        roots = np.sqrt((variance / largest).astype(np.float32)).astype(np.float64) * math.sqrt(largest)
-    else:
-        roots = np.sqrt(variance)
-    size = roots * (math.sqrt(12) * like.magnified * 2.0**-64)
-    leading = bits(value, like.precision.format.digits)
-    return [t + size * hashed(leading, number + len(SPREADS) * k) for k, t in enumerate(trials, 1)]
+    if not largest < math.inf:
+        variance = np.where(np.isfinite(variance), variance, 0)  # where nothing is known, nothing is tried
+        largest = float(np.max(variance))
+    if not largest:
+        return trials
+    roots = np.sqrt((variance / largest).astype(np.float32))  # seven digits are enough, and take less time
+    scale = math.sqrt(3 * largest) * like.magnified
+    leading = keys(value, like.precision.format.digits)
+    tried = []
+    for k, trial in enumerate(trials, 1):
+        drawn = hashed(leading, number + len(SPREADS) * k)
+        drawn *= roots
+        tried.append(trial + np.multiply(drawn, scale, dtype=np.float64))
+    return tried
 
 
 def _within_range(like: SpreadArray, value: FloatArray, noise: Noise | None) -> Noise | None:
     """The noise, infinite where a number may be too large for the storage format."""
     largest = like.precision.format.largest
-    if value.size == 0 or max(np.max(value), -np.min(value)) <= largest / 2:
+    if _size(value) <= largest / 2:
         return noise
     known = noise or Noise(np.zeros(value.shape))
     beyond = np.abs(value) + np.sqrt(2 * like.log_odds * known.itself) > largest
@@ -489,7 +507,7 @@ def _matmul(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
     """
     square_a, square_b = a.value * a.value, b.value * b.value
     precision, terms = a.precision, a.shape[1]
-    walk, wander = _walked(value, a.value, b.value), terms / 12 + 1
+    walk, wander = _walked(value, a.value, b.value, precision.accumulated), terms / 12 + 1
     together = _terms_alike(a, b)
     unit: Any = precision.accumulated.unit**2 / 3 * (1 if together is None else together)
     noise_a, noise_b = a.noise, b.noise
@@ -500,28 +518,61 @@ def _matmul(value: FloatArray, a: SpreadArray, b: SpreadArray) -> Errors:
         left = noise_a.across
         if np.ndim(apart) == 0 or apart.shape[1] == 1:
             left, apart = left + apart * square_a, None
-        itself = itself + left @ (square_b if noise_b is None else square_b + _in_products(a.log_odds) * noise_b.down)
+        right = square_b if noise_b is None else square_b + _in_products(a.log_odds) * noise_b.down
+        itself = itself + _roughly(left, right)
     if noise_b is not None:
         right = noise_b.down
         if apart is not None and np.ndim(apart) == 0:
             right, apart = right + apart * square_b, None
-        itself = itself + square_a @ right
+        itself = itself + _roughly(square_a, right)
     if apart is not None:
-        itself = itself + apart * (square_a @ square_b)
+        itself = itself + apart * _roughly(square_a, square_b)
     empty = _empty(a, b)
     if empty is not None:
         itself = np.where(empty & ~np.isnan(itself), 0, itself)  # 0·∞ is no number
     fresh = None
     if a.trials or b.trials:  # for these, the sum of squares is taken as if they had nothing to do with each other
-        roughly = (wander / terms * square_a.sum(axis=1, keepdims=True)) * square_b.sum(axis=0)
-        fresh = np.minimum(rounded + unit * roughly, itself)
+        fresh = np.multiply.outer(wander / terms * square_a.sum(axis=1), square_b.sum(axis=0))
+        fresh *= unit
+        fresh += rounded
+        np.minimum(fresh, itself, out=fresh)
     most = precision.accumulated.largest
-    if terms * np.max(np.abs(a.value), initial=0) * np.max(np.abs(b.value), initial=0) > most:
+    if terms * _size(a.value) * _size(b.value) > most:
         itself = np.where(np.abs(a.value) @ np.abs(b.value) > most, np.inf, itself)
     typical = np.multiply.outer(_typical(a.value, 1), _typical(b.value, 0))
     mean = _mean_of_product(a, b, _stagnant(a, b, walk, typical))
     noise = Noise(itself, *_shared_by_product(a, b, value, itself, square_a, square_b), mean)
     return Errors(noise, _flips_of_product(a, b), fresh, typical=typical)
+
+
+def _roughly(a: FloatArray, b: FloatArray) -> FloatArray:
+    """The product of two matrices to about six digits, as is enough for variances: in float32, which takes less time.
+
+    Where float32 may not hold a product of two of their numbers, and where that takes no time, in float64.
+    """
+    if min(a.size, b.size) >= _LARGE and a.shape[1] <= _LONG:
+        (narrow_a, scale_a), (narrow_b, scale_b) = _narrowed(a), _narrowed(b)
+        if scale_a and scale_b:
+            return np.asarray(np.multiply(narrow_a @ narrow_b, scale_a * scale_b, dtype=np.float64))
+    return np.asarray(a @ b)
+
+
+_LARGE, _LONG = 2**12, 2**12
+"""From how many numbers on float32 takes less time; and how many products of 2**114 it adds up without overflow."""
+
+
+def _narrowed(numbers: FloatArray) -> tuple[NDArray[np.float32], float]:
+    """Numbers in float32, divided by a scale, from 2**-63 to 2**57, so that it holds their products; 0 if it cannot."""
+    largest = _size(numbers)
+    if not 0 < largest < math.inf:
+        return _NOTHING, 0
+    scale = largest * 2.0**-57
+    narrow = np.multiply(numbers, 1 / scale, dtype=np.float64).astype(np.float32)
+    held = np.count_nonzero(np.abs(narrow) >= 2.0**-63)
+    return (narrow, scale) if held == np.count_nonzero(numbers) else (_NOTHING, 0)
+
+
+_NOTHING = np.zeros((), np.float32)
 
 
 def _stagnant(a: SpreadArray, b: SpreadArray, walk: FloatArray, typical: FloatArray) -> FloatArray | None:
@@ -531,8 +582,8 @@ def _stagnant(a: SpreadArray, b: SpreadArray, walk: FloatArray, typical: FloatAr
     largest or less, as a rule: as are the factors, in the mean of their exponents.
     """
     terms, unit = a.shape[1], a.precision.accumulated.unit
-    largest = np.multiply.outer(*(np.max(np.abs(z.value), axis=k, initial=0) for z, k in ((a, 1), (b, 0))))
-    lost = terms * unit * largest >= typical
+    rows, columns = (np.maximum(z.value.max(axis=k), -z.value.min(axis=k)) for z, k in ((a, 1), (b, 0)))
+    lost = np.multiply.outer(terms * unit * rows, columns) >= typical
     if not lost.any():
         return None
     partial = np.sqrt(walk * (2 / terms))  # at least the largest of its half and of the rest
@@ -541,9 +592,10 @@ def _stagnant(a: SpreadArray, b: SpreadArray, walk: FloatArray, typical: FloatAr
 
 def _typical(factors: FloatArray, axis: int) -> FloatArray:
     """The size that numbers along an axis have as a rule: by the mean of their exponents, without those of zeros."""
-    exponents = (factors.view(np.int64) >> 52) & 0x7FF
-    mean = exponents.sum(axis=axis) / np.maximum((exponents > 0).sum(axis=axis), 1)
-    return np.asarray(np.exp2(mean - 1023))
+    exponents = factors.view(np.int64) >> 52
+    exponents &= 0x7FF
+    count = factors.shape[axis] if exponents.all() else np.maximum((exponents > 0).sum(axis=axis), 1)
+    return np.asarray(np.exp2(exponents.sum(axis=axis) / count - 1023))
 
 
 def _mean_of_product(a: SpreadArray, b: SpreadArray, lost: FloatArray | None) -> FloatArray | None:
@@ -563,14 +615,15 @@ def _empty(a: SpreadArray, b: SpreadArray) -> NDArray[np.bool_] | None:
     return np.asarray(np.logical_or.outer(rows, columns)) if rows.any() or columns.any() else None
 
 
-def _walked(value: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+def _walked(value: FloatArray, a: FloatArray, b: FloatArray, formed: BinaryFormat) -> FloatArray:
     """The sum of the squares of all k partial sums, from that of the first half, P, and the whole, S.
 
     If they go straight from 0 to P to S, it is at most k/2·(P² + ½S²); backwards S − P stands for P.
     """
     terms = a.shape[1]
-    half = a[:, : terms // 2] @ b[: terms // 2]
-    walked = value - half
+    enough = np.float32 if formed.digits <= 24 else np.float64  # which takes less time, and is as exact as theirs
+    half: FloatArray = (a[:, : terms // 2].astype(enough) @ b[: terms // 2].astype(enough)).astype(np.float64)
+    walked: FloatArray = value - half
     np.abs(walked, out=walked)
     np.maximum(walked, np.abs(half, out=half), out=walked)
     np.square(walked, out=walked)
@@ -603,12 +656,13 @@ def _shared_by_product(
         counts = _together(precision, value, 0, a.shape[1])
         if counts is None and noise_b is None and (noise_a is None or noise_a.more_down is None):
             return None
-        passed = more = np.zeros(())
+        passed: FloatArray = np.zeros(())
+        more = passed
         if noise_a is not None:
-            passed = noise_a.across @ square_b
-            more = passed if noise_a.more_down is None else noise_a.both @ square_b
+            passed = _roughly(noise_a.across, square_b)
+            more = passed if noise_a.more_down is None else _roughly(noise_a.both, square_b)
         if noise_b is not None:  # an error of b goes to all rows
-            from_b = square_a @ noise_b.down
+            from_b = _roughly(square_a, noise_b.down)
             passed, more = passed + from_b, more + value.shape[0] * from_b
         return more + np.maximum(itself - passed, 0) * (1 if counts is None else counts)
 
@@ -617,7 +671,7 @@ def _shared_by_product(
         if counts is None and (noise_b is None or noise_b.more_across is None):
             return None
         own = itself if counts is None else itself * counts  # columns that are alike share what is passed on
-        return own if noise_b is None else np.maximum(own, square_a @ noise_b.both)
+        return own if noise_b is None else np.maximum(own, _roughly(square_a, noise_b.both))
 
     return down, across
 
@@ -893,7 +947,7 @@ def _where_positive(value: FloatArray, z: SpreadArray, a: SpreadArray, b: Spread
         flips = Flips(*map(taken, _crossed(a, shape), _crossed(b, shape)))
     uncertain = unsure & (jump > 0)
     if uncertain.any():
-        digits, together = z.precision.format.digits, np.full(shape, math.prod(shared(z.shape, shape)))
+        digits, together = z.precision.format.digits, np.full(shape, float(math.prod(shared(z.shape, shape))))
         for axis in (0, 1):
             counts = alike(z.value, digits, axis)  # units that are alike cross together
             together = together if counts is None else together * counts
@@ -977,10 +1031,10 @@ def _split(z: SpreadArray, places: Any) -> list[SpreadArray]:
     def parts(array: FloatArray | None) -> list[Any]:
         return [None] * len(places) if array is None else arrays.split(array, places)
 
-    variances = parts(None if z.noise is None else z.noise.itself)
+    values, variances = parts(z.value), parts(None if z.noise is None else z.noise.itself)
     means = parts(None if z.noise is None else z.noise.mean)
     kinked = zip(*map(parts, z.flips or (None,) * len(Flips._fields)), strict=True)
-    trials = list(zip(*map(parts, z.trials), strict=True)) or [()] * len(places)
+    trials = list(zip(*(values if t is z.value else parts(t) for t in z.trials), strict=True)) or [()] * len(places)
     moved = [dict(zip(z.moved, those, strict=True)) for those in zip(*map(parts, z.moved.values()), strict=True)]
     return [
         SpreadArray(
@@ -995,7 +1049,7 @@ def _split(z: SpreadArray, places: Any) -> list[SpreadArray]:
             coherent=z.coherent,
         )
         for value, variance, mean, jumps, those, tried in zip(
-            arrays.split(z.value, places), variances, means, kinked, moved or [{}] * len(places), trials, strict=True
+            values, variances, means, kinked, moved or [{}] * len(places), trials, strict=True
         )
     ]
 

@@ -36,7 +36,20 @@ from refnn.oracle.budget import (
 from refnn.oracle.foreign import by_name, common_format, widened
 from refnn.rules import GradientDescent, Rule
 
-__all__ = ["Compared", "Comparison", "Element", "Reference", "Verdict", "compare"]
+__all__ = [
+    "Compared",
+    "Comparison",
+    "Element",
+    "Expectation",
+    "Judged",
+    "Part",
+    "Reference",
+    "Verdict",
+    "compare",
+    "expect",
+    "fitted",
+    "parts_of",
+]
 
 Verdict: TypeAlias = Literal["agrees", "disagrees", "undecided"]
 
@@ -116,9 +129,34 @@ class Compared(NamedTuple):
     transposed: bool
 
 
+class Judged:
+    """What has a verdict, ``"agrees"`` or another: a base of what comparisons and searches find."""
+
+    __slots__ = ()
+    verdict: str
+
+    def __bool__(self) -> NoReturn:
+        raise SettingError(
+            f"a {type(self).__name__.lower()} was used as true or false",
+            "there are more than two verdicts, and undecided is neither",
+            'Ask whether report.verdict == "agrees", or call report.require()',
+        )
+
+    def require(self) -> None:
+        """Do nothing if the verdict is ``"agrees"``.
+
+        Raises
+        ------
+        AssertionError
+            With the whole report, if it is another.
+        """
+        if self.verdict != "agrees":
+            raise AssertionError(str(self))
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Judged):
     """What `refnn.compare` found.
 
     Attributes
@@ -153,24 +191,6 @@ class Comparison:
     def worst(self) -> Compared:
         """The part that has it."""
         return max(self.parts, key=lambda part: part.ratio)
-
-    def __bool__(self) -> NoReturn:
-        raise SettingError(
-            "a comparison was used as true or false",
-            "there are three verdicts, and undecided is neither",
-            'Ask whether report.verdict == "agrees", or call report.require()',
-        )
-
-    def require(self) -> None:
-        """Do nothing if the verdict is ``"agrees"``.
-
-        Raises
-        ------
-        AssertionError
-            With the whole report, if it is another.
-        """
-        if self.verdict != "agrees":
-            raise AssertionError(str(self))
 
     def __repr__(self) -> str:
         """The verdict and the worst part."""
@@ -338,13 +358,10 @@ def compare(
             "parameters are compared after a step, which has a learning rate",
             "Pass both, or neither",
         )
-    given = _given(network, answer)
-    if not given:
-        raise _no_number(answer)
+    given = parts_of(network, answer)
     chosen = _precision(precision, {part.said: part.format for part in given.values()})
     question = asked(network, w, x, y, chosen)
-    shapes = _shapes(question)
-    found = {name: _fitting(part, name, shapes[name]) for name, part in given.items()}
+    found = fitted(question, given)
     if not any(values.size for values in found.values()):
         raise _no_number(answer)
     chosen_reference = _chosen(question, reference)
@@ -359,7 +376,7 @@ def compare(
 # ------------------------------------------------------------------------------------------------------ what was given
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """A part of what was given: what it is called there, its numbers, and the format that they were given in."""
 
     said: str
@@ -367,18 +384,47 @@ class _Part(NamedTuple):
     format: str | None
 
 
-def _given(network: Network, answer: Mapping[str, object]) -> dict[str, _Part]:
-    """What was given, whole fields by their names and others by those of their parts."""
+def parts_of(network: Network, answer: Mapping[str, object]) -> dict[str, Part]:
+    """What was given, whole fields by their names and others by those of their parts.
+
+    Parameters
+    ----------
+    network
+        That of the question.
+    answer
+        Any of outputs, loss, gradient, input_gradient and parameters, as `compare` takes them.
+
+    Raises
+    ------
+    SettingError
+        If there is no array at all, or a name is no parameter's.
+    DTypeError
+        If an array is of a precision that is not modelled.
+    """
     given = {}
     for field, value in answer.items():
         parts = by_name(field, value, network.names()) if field in _OF_PARAMETERS else None
         if parts is None:
-            given[field] = _Part(field, *widened(field, value))
+            given[field] = Part(field, *widened(field, value))
         else:
             for name, array in parts.items():
                 said = f"{field}[{name!r}]"
-                given[_OF_PARAMETERS[field] + name] = _Part(said, *widened(said, array))
+                given[_OF_PARAMETERS[field] + name] = Part(said, *widened(said, array))
+    if not given:
+        raise _no_number(answer)
     return given
+
+
+def fitted(question: Question, given: Mapping[str, Part]) -> dict[str, FloatArray]:
+    """The numbers of an answer in the shapes that its question gives them.
+
+    Raises
+    ------
+    ShapeError
+        If an array has another shape.
+    """
+    shapes = _shapes(question)
+    return {name: _fitting(part, name, shapes[name]) for name, part in given.items()}
 
 
 def _no_number(answer: Mapping[str, object]) -> SettingError:
@@ -429,7 +475,7 @@ def _shapes(question: Question) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _fitting(part: _Part, name: str, shape: tuple[int, ...]) -> FloatArray:
+def _fitting(part: Part, name: str, shape: tuple[int, ...]) -> FloatArray:
     """The values in the shape of the answer; a single number or column may have fewer axes."""
     said, values, _ = part
     if values.shape == shape or (values.size == 1 and shape == ()) or (*values.shape, 1) == shape:
@@ -502,10 +548,26 @@ class Expectation:
         ['agrees', 'disagrees']
         """
         question = self.budget.question
-        parts = tuple(self._compared(*part) for part in _by_part(question.network, found).items() if part[1].size)
+        parts = tuple(self._compared(*part) for part in self.parts(found).items() if part[1].size)
         return Comparison(
             _verdict(parts), parts, question.precision, self.failure_probability, self.reference, question.rounded
         )
+
+    def parts(self, found: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """An answer by the parts of which something is said: the gradient by the names of parameters."""
+        return _by_part(self.budget.question.network, found)
+
+    def apart(self, one: Mapping[str, FloatArray], other: Mapping[str, FloatArray]) -> float:
+        """How far two answers are apart, in bounds, at most; infinite, if they are answers to different things."""
+        if one.keys() != other.keys():
+            return math.inf
+        mine, theirs, largest = self.parts(one), self.parts(other), 0.0
+        for name, values in mine.items():
+            with np.errstate(all="ignore"):
+                same = (values == theirs[name]) | (np.isnan(values) & np.isnan(theirs[name]))
+                off = np.where(same, 0, ratios(values - theirs[name], self.bounds[name]))
+            largest = max(largest, float(np.max(off, initial=0)))
+        return largest
 
     def signal(self, name: str) -> tuple[FloatArray, NDArray[np.bool_]]:
         """How far a part of the truth is from the trivial answer, zero or no step; and where that is known for certain.

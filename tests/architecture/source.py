@@ -19,13 +19,16 @@ ORDER = (
     "rules",
     "descent",
     "training",
+    "storage",
+    "strategies",
     "arithmetic",
     "witnesses",
     "oracle",
+    "search",
     "testing",
     "datasets",
-    "storage",
     "report",
+    "commands",
     "__main__",
 )
 """The modules and packages of refnn; each imports only from those before it."""

@@ -31,6 +31,8 @@ TOLERANT = {
 
 ALLOWED: dict[str, str] = {
     "refnn/oracle/budget.py": "it derives both numbers, for functions of others that take nothing else",
+    "refnn/testing/inspection.py": "it judges the two numbers that others have picked",
+    "tests/testing/test_inspection.py": "it judges them on tests that others have written",
     "tests/oracle/test_budget.py": "it holds these two numbers against their definition",
     "tests/benchmarks/alarms.py": "it measures the constants that others have picked",
 }

@@ -135,6 +135,7 @@ def test_the_result_holds_every_point(operation: Any, seed: int, bits: int) -> N
     assert missed(operation, drawn(CASES[operation], operation, random), random, bits) == []
 
 
+@pytest.mark.unmeasured
 @every_operation
 @pytest.mark.parametrize("radius", RADII)
 def test_the_result_holds_every_point_at_each_radius(operation: Any, radius: float) -> None:

@@ -25,7 +25,7 @@ from refnn.arithmetic.precision import BinaryFormat, Precision, precision_named
 from refnn.arithmetic.spread import SpreadArray
 from refnn.arrays import FloatArray
 from refnn.oracle.budget import Tolerance
-from refnn.testing.strategies import Case
+from refnn.strategies import Case
 
 U = 2.0**-24
 """The unit roundoff of float32."""
@@ -334,7 +334,8 @@ def in_float32(
 ) -> list[FloatArray]:
     """Trials with errors whose variances, in units of u²/12, are squares that overflow and underflow float32."""
     units = 12 / like.precision.format.unit**2
-    return drawn(like, value, (variance * units).astype(np.float32) / units, trials, number)
+    held = (variance * units).astype(np.float32) / units
+    return [np.where(np.isinf(held), np.inf, trial) for trial in drawn(like, value, held, trials, number)]
 
 
 def test_trials_do_not_overflow() -> None:

@@ -20,7 +20,7 @@ from refnn.errors import UnsupportedOperationError
 from refnn.layers import Dense
 from refnn.losses import Huber, InnerProduct, Loss, SquaredError
 from refnn.network import Network
-from refnn.testing.strategies import Case, cases, networks
+from refnn.strategies import Case, cases, networks
 from tests.arithmetic.operations import CASES, OPERATIONS, arguments, name, parts
 from tests.laws.measures import examples
 from tests.rational import Rational

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refnn import arrays
+from refnn.arithmetic import spread as module
 from refnn.arithmetic.noise import Noise
 from refnn.arithmetic.precision import Precision, precision_named
 from refnn.arithmetic.rounded import FUNCTIONS
@@ -683,3 +684,33 @@ def test_tiny_numbers_have_a_bound(value: float) -> None:
 
 def test_an_empty_array_is_within_the_range() -> None:
     assert (spread(np.zeros((0, 3))) + 1).bound.shape == (0, 3)
+
+
+@pytest.mark.parametrize("widest", [1.0, 2.0**100, 2.0**200])
+@pytest.mark.parametrize("scale", [1.0, 2.0**-700, 2.0**700])
+@pytest.mark.parametrize("some", [1.0, 0.0, np.inf])
+def test_products_of_variances_are_as_exact_as_float32_whatever_their_range(
+    widest: float, scale: float, some: float
+) -> None:
+    """A sum of k non-negative products in float32 is off by (k + 2)·2**-24 of itself at most (Higham, lemma 3.1)."""
+    rng = np.random.default_rng(1)
+    a, b = rng.exponential(size=(96, 128)), rng.exponential(size=(128, 80))
+    a[3] /= widest  # a sample whose errors are far below those of others
+    b[:, 5] /= widest
+    a[7, 2] = some
+    found, expected = module._roughly(a * scale, b / scale), a @ b
+    with np.errstate(all="ignore"):
+        off = np.abs(found - expected) / expected
+    assert (off[expected < np.inf] <= 130 * 2.0**-24).all()
+    assert np.array_equal(found == np.inf, expected == np.inf)
+
+
+def test_where_nothing_is_known_nothing_is_tried() -> None:
+    value, trial = np.array([[1.0, 2.0, 3.0]]), np.array([[1.5, 2.5, 3.5]])
+    like = SpreadArray(value, precision_named("float32"), 40)
+    (tried,) = module._tried(like, value, np.array([[np.inf, 0.0, 1.0]]), [trial], 1)
+    assert tried[0, 0] == trial[0, 0]
+    assert tried[0, 1] == trial[0, 1]
+    assert 0 < abs(tried[0, 2] - trial[0, 2]) <= np.sqrt(3) * (1 + 2.0**-20)
+    (tried,) = module._tried(like, value, np.full((1, 3), np.inf), [trial], 1)
+    assert np.array_equal(tried, trial)

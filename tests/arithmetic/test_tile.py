@@ -455,6 +455,7 @@ def test_half_the_tile_has_a_quarter_of_the_excess(operation: Any) -> None:
 # ------------------------------------------------------------------------------------------------------- whole networks
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("length", [0.25, 2.0**-10])
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)

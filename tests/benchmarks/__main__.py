@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from tests.benchmarks.alarms import alarms
 from tests.benchmarks.certificates import certificate
 from tests.benchmarks.gradcheck import gradcheck
+from tests.benchmarks.naming import naming
 from tests.benchmarks.speed import arithmetics, gradients, imports
 from tests.benchmarks.table import HEADER, Line, Row
 from tests.benchmarks.tightness import tightness
@@ -30,6 +31,7 @@ PARTS: dict[str, Callable[[], Iterator[Line]]] = {
     "gradcheck": gradcheck,
     "tolerance": cost,
     "alarms": alarms,
+    "naming": naming,
 }
 
 

@@ -7,9 +7,12 @@ each element of the gradient is held against the truth.
 from __future__ import annotations
 
 import math
+import os
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -93,6 +96,20 @@ class Tally:
             self.passes[name] += int(np.count_nonzero(2 * bound <= limit))
             self.zeros[name] += int(np.count_nonzero((size <= limit) & (size > bound)))
 
+    def include(self, other: Tally) -> None:
+        """Count what was counted elsewhere."""
+        for name in ("elements", "asked", "false", "decided", "blocks", "decided_blocks", "squares", "measured"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.largest = max(self.largest, other.largest)
+        self.sizes += other.sizes
+        for counts, more in (
+            (self.alarms, other.alarms),
+            (self.passes, other.passes),
+            (self.zeros, other.zeros),
+        ):
+            for name in counts:
+                counts[name] += more[name]
+
     def look(self, truth: Expectation) -> None:
         """Count what the bounds of a question say, whoever answers it."""
         for name in truth.budget.question.network.names():
@@ -131,6 +148,16 @@ class Findings:
     questions: int = 0
     dependent: int = 0
 
+    def include(self, other: Findings) -> None:
+        """Count what was found elsewhere."""
+        for dtype in FORMATS:
+            self.of[dtype].include(other.of[dtype])
+        for ours, theirs in ((self.by_depth, other.by_depth), (self.by_peer, other.by_peer)):
+            for key, tally in theirs.items():
+                ours[key].include(tally)  # type: ignore[index]
+        self.questions += other.questions
+        self.dependent += other.dependent
+
     def put(self, case: Case, dtype: Format, peers: list[Peer]) -> Iterator[Line]:
         """Put a case to implementations; name what is out of its bounds."""
         tallies = self.of[dtype], self.by_depth[dtype, depth(case)]
@@ -159,10 +186,21 @@ def alarms() -> Iterator[Line]:
     yield Row(f"libraries that are present: {', '.join(packages)}", len(packages), PEERS_AT_LEAST, goal_is="at least")
     yield f"implementations: {', '.join(peer.name for peer in present)}"
     findings = Findings()
-    for case in with_progress("alarms", CASES):
-        for dtype in case.formats:
-            yield from findings.put(case, dtype, [peer for peer in present if dtype in case.formats_of(peer)])
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as executor:
+        found = executor.map(_of_case, range(len(CASES)))
+        for _ in with_progress("alarms", CASES):
+            lines, of_case = next(found)
+            yield from lines
+            findings.include(of_case)
     yield from summary(findings)
+
+
+def _of_case(number: int) -> tuple[list[Line], Findings]:
+    case, findings, lines = CASES[number], Findings(), list[Line]()
+    for dtype in case.formats:
+        peers = [peer for peer in PEERS if peer.missing is None and dtype in case.formats_of(peer)]
+        lines += findings.put(case, dtype, peers)
+    return lines, findings
 
 
 def summary(findings: Findings) -> Iterator[Line]:

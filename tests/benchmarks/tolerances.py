@@ -22,7 +22,7 @@ SIZES: tuple[tuple[tuple[int, ...], int, bool], ...] = (
 def cost() -> Iterator[Line]:
     for widths, samples, large in SIZES:
         case = classified(network(widths), samples)
-        for precision in ("float32", "bfloat16"):
+        for precision in ("float64", "float32", "bfloat16", "float16"):
             over = ratio(lambda: refnn.tolerance(*case, precision=precision), lambda: case.network.evaluate(*case[1:]))  # noqa: B023 - used here
             yield Row(f"tolerance {precision}, {name(widths)}, batch {samples}", over, 10 if large else None, "x")
         gradient = case.network.evaluate(*case[1:]).gradient

@@ -31,8 +31,8 @@ from refnn.oracle import budget as module
 from refnn.oracle.budget import Tolerance
 from refnn.oracle.formats import format_named
 from refnn.oracle.truth import truth_of
+from refnn.strategies import Case
 from refnn.testing import cases, networks, ordinary_values
-from refnn.testing.strategies import Case
 from tests.oracle.faults import FORMATS, HONEST, Stored
 from tests.oracle.rounding import SIZES, dtype_of
 from tests.peers import by_torch
@@ -123,6 +123,7 @@ def test_bounds_have_the_shapes_of_the_fields(kind: str) -> None:
     assert budget.failure_probability == 1e-9
 
 
+@pytest.mark.unmeasured
 @every_format
 @given(case=anything)
 def test_what_is_done_by_hand_is_within_the_bounds(kind: str, case: Case) -> None:
@@ -422,10 +423,14 @@ def test_without_the_one_sample_nothing_is_found() -> None:
     assert refnn.tolerance(network, w, x[:30], y[:30], precision="float32").independent
 
 
-def test_an_error_that_trials_draw_for_each_class_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_trials_draw_for_each_class_may_show_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> list[bool]:
+        return [not refnn.tolerance(*many_classes(k), precision="float32").independent for k in range(6)]
+
+    assert all(found())
     drawn_once = spread._tried
     monkeypatch.setattr(spread, "_tried", lambda *some: some[3] if some[4] < 0 else drawn_once(*some))
-    assert refnn.tolerance(*many_classes(6), precision="float32").independent
+    assert not all(found()[:3])
 
 
 @pytest.mark.parametrize("log_odds", [8.0, 25.0, 40.0])
@@ -506,6 +511,7 @@ def test_what_does_not_depend_on_parameters_has_no_trials(monkeypatch: pytest.Mo
     assert not budget.independent
 
 
+@pytest.mark.unmeasured
 def test_depth_has_no_limit() -> None:
     network = refnn.Network(*[refnn.Dense(2, 2) for _ in range(400)], loss=refnn.SquaredError())
     w = np.where(np.arange(network.size) % 6 < 4, 0.4, 0.1)

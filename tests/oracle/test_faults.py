@@ -15,7 +15,7 @@ from refnn.arithmetic.precision import Precision, precision_named
 from refnn.arrays import FloatArray
 from refnn.oracle.formats import format_named
 from refnn.oracle.truth import truth_of
-from refnn.testing.strategies import Case, cases, networks, ordinary_values
+from refnn.strategies import Case, cases, networks, ordinary_values
 from tests.laws.measures import examples
 from tests.oracle.faults import (
     FAULTS,
@@ -75,6 +75,7 @@ def test_every_activation_and_loss_is_among_them() -> None:
     assert {type(layer) for case in SETTINGS for layer in case.network.layers} == {refnn.Dense, *UNITS}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", FORMATS)
 def test_without_a_fault_it_agrees(name: str) -> None:
     """With every activation and loss, and on every question on which a fault is planted.
@@ -153,6 +154,7 @@ def test_where_there_is_no_fault_there_is_no_effect(name: str) -> None:
     assert effects(honest, name) == (set(), {"outputs", "loss", *case.network.names(), "input_gradient"})
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("fault", named(FAULTS))
 def test_a_fault_is_reported_where_its_effect_exceeds_the_bound(fault: Fault, name: str) -> None:

@@ -24,7 +24,7 @@ from refnn.arithmetic.ball import BallArray, working_precision
 from refnn.arithmetic.dual import DualArray
 from refnn.oracle.formats import format_named
 from refnn.oracle.kinks import near_kinks
-from refnn.testing.strategies import Case, cases, networks
+from refnn.strategies import Case, cases, networks
 from refnn.witnesses import textbook
 from refnn.witnesses.coordinates import along_each, in_double
 from tests.laws.measures import examples
@@ -181,7 +181,7 @@ def test_not_one_of_the_textbooks_numbers_is_misrounded(
     assert all(value == 0 and ball.is_zero() for value, ball in count.open)
 
 
-def hurting(rng: np.random.Generator, unit: refnn.Activation, loss: refnn.Loss) -> Case:
+def extreme(rng: np.random.Generator, unit: refnn.Activation, loss: refnn.Loss) -> Case:
     """Pre-activations that saturate, cancel, are tiny and are huge, of both signs."""
     network = refnn.Network(refnn.Dense(2, 1), unit, refnn.Dense(1, 5), loss=loss)
     x = np.array([[2.0**-500, 3e-300], [30.0, -1 - 2.0**-52], [-25.0, 1.5], [700.0, -1e-8], [-1e8, 1e8 / 3], [2, 2]])
@@ -198,7 +198,7 @@ def test_not_one_is_misrounded_where_numbers_hurt(
     place = ACTIVATIONS.index(unit)
     rng = np.random.default_rng(place)
     loss = LOSSES[5 * place % len(LOSSES)]
-    case = hurting(rng, unit, loss)
+    case = extreme(rng, unit, loss)
     truths = all_formats(case)
     count = compare(truths, by_the_textbook(case, 2400, Fraction(1, 2**1200)))
     record_property("elements in formats compared", count.compared)

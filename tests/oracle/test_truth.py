@@ -20,7 +20,7 @@ from refnn.arithmetic.ball import BallArray, arb, fmpq, working_precision
 from refnn.arithmetic.dual import DualArray
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.oracle.truth import Undecided
-from refnn.testing.strategies import Case
+from refnn.strategies import Case
 from refnn.witnesses import textbook
 from tests.oracle.rounding import FORMATS, dtype_of, nearest
 from tests.oracle.test_misrounding import ACTIVATIONS, LOSSES, by_the_textbook, drawn, fraction

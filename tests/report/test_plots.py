@@ -331,6 +331,7 @@ def test_places_where_the_loss_is_not_a_number_are_left_empty() -> None:
     weight_paths(replace(surface(), losses=losses), RUNS).canvas.draw()
 
 
+@pytest.mark.unmeasured
 def test_the_files_are_pictures_and_the_same_every_time(tmp_path: Path) -> None:
     contents = []
     for folder in (tmp_path / "a", tmp_path / "b"):

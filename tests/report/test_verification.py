@@ -144,6 +144,7 @@ def test_a_run_that_diverges_is_not_examined_and_spoils_the_verdict() -> None:
     assert not found.agrees
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", ["classes", "numbers"])
 def test_the_real_witnesses_agree(kind: str) -> None:
     found = verify(small_data(kind), replace(QUICK, epochs=2))

@@ -36,6 +36,7 @@ def test_every_order_of_layers(witness: ModuleType, layers: tuple[refnn.Layer, .
     assert worst_ratio(witness, refnn.Network(*layers, loss=refnn.SquaredError())) <= 1
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("witness", WITNESSES)
 @pytest.mark.parametrize("activation", refnn.activations.ALL)
 @pytest.mark.parametrize("loss", refnn.losses.ALL)
@@ -116,6 +117,7 @@ def test_differences_stay_on_their_side_of_the_joint_of_hubers_pieces(exponent: 
         finite_difference.testify(network, [0.5, 0.0], [[1.0]], [0.0])
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("activation", refnn.activations.ALL)
 @pytest.mark.parametrize("seed", range(5))
 def test_differences_agree_on_real_data(activation: type[refnn.Activation], seed: int) -> None:

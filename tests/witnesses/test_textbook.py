@@ -184,6 +184,7 @@ def test_numbers_are_exact(value: Any, ratio: Fraction) -> None:
 # ---------------------------------------------------------------------------------------------------------- testimony
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", LOSSES, ids=lambda kind: f"{type(kind).__name__}-{kind.reduction}")
 @pytest.mark.parametrize("unit", ACTIVATIONS, ids=str)
 def test_the_core_agrees(unit: refnn.Activation, kind: refnn.Loss) -> None:

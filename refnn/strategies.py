@@ -44,10 +44,11 @@ __all__ = [
     "batch_sizes",
     "batches",
     "cases",
+    "extreme_numbers",
+    "extreme_values",
     "networks",
     "ordinary_values",
     "parameters",
-    "values_that_hurt",
 ]
 
 Affine: TypeAlias = Callable[[int, int], Layer]
@@ -93,7 +94,7 @@ def ordinary_values() -> SearchStrategy[float]:
     return st.sampled_from(_ORDINARY)
 
 
-def values_that_hurt(*, largest: float | None = None, dtype: DTypeLike = np.float64) -> SearchStrategy[float]:
+def extreme_values(*, largest: float | None = None, dtype: DTypeLike = np.float64) -> SearchStrategy[float]:
     """Zeros, numbers that saturate every activation, large and tiny scales, and neighbours of 1 that cancel.
 
     Parameters
@@ -107,15 +108,25 @@ def values_that_hurt(*, largest: float | None = None, dtype: DTypeLike = np.floa
     Examples
     --------
     >>> from hypothesis import find
-    >>> find(values_that_hurt(), lambda v: 0 < abs(v) < 1e-100) == 2.0**-500
+    >>> find(extreme_values(), lambda v: 0 < abs(v) < 1e-100) == 2.0**-500
     True
+    """
+    return st.sampled_from(extreme_numbers(largest=largest, dtype=dtype))
+
+
+def extreme_numbers(*, largest: float | None = None, dtype: DTypeLike = np.float64) -> list[float]:
+    """The numbers of `extreme_values`, from the simplest on.
+
+    Examples
+    --------
+    >>> max(extreme_numbers(largest=10.0))
+    10.0
     """
     info = np.finfo(np.dtype(dtype))
     top = largest if largest is not None else 1e8 if info.bits == 64 else 1e3
     tiny = 2.0 ** (info.minexp // 2 + (11 if info.bits == 64 else -7))  # its square is normal or underflows softly
     sizes = (1.0, 1 + float(info.eps), 1 - float(info.eps), 40.0, 700.0, top, top / 3, tiny, math.sqrt(tiny))
-    hurting = [0.0, -0.0, *(sign * min(size, top) for size in sizes for sign in (1, -1))]
-    return st.sampled_from(hurting)
+    return [0.0, -0.0, *(sign * min(size, top) for size in sizes for sign in (1, -1))]
 
 
 def _array(values: SearchStrategy[float], shape: tuple[int, ...], dtype: DTypeLike) -> SearchStrategy[FloatArray]:
@@ -306,7 +317,7 @@ def batches(
         from every width of the network.
     values
         Where each element of x, and of y if targets are real numbers, comes from. By default a batch holds either
-        `ordinary_values` or `values_that_hurt`.
+        `ordinary_values` or `extreme_values`.
     kinks
         Draw x as small whole numbers, with a sample of zeros. Together with ``parameters(network, kinks=True)`` that
         puts a unit of the first layer exactly on its kink, z = 0, and often more: nothing rounds in whole numbers.
@@ -329,7 +340,7 @@ def batches(
     size = draw(_strategy(samples))
     inputs = network.inputs or draw(st.sampled_from([n for n in _WIDTHS if n != size]))
     if values is None:
-        values = draw(st.sampled_from((ordinary_values(), values_that_hurt(dtype=dtype))))
+        values = draw(st.sampled_from((ordinary_values(), extreme_values(dtype=dtype))))
     x = draw(_array(st.integers(-3, 3).map(float) if kinks else values, (size, inputs), dtype))
     if draw(st.booleans()):
         x = x[draw(st.lists(st.integers(0, size - 1), min_size=size, max_size=size))]
