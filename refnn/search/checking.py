@@ -33,7 +33,7 @@ from refnn.search.targets.known import target_of
 
 __all__ = ["check", "progress_shown"]
 
-_SHRINKING, _STOPPED, _NAMING = 6.0, 2.0, 20.0
+_SHRINKING, _STOPPED, _NAMING = 30.0, 2.0, 20.0
 """Seconds, at most, that are spent on a simpler question that is answered wrongly, on one that is not answered, and on
 asking others for the diagnosis."""
 
@@ -80,7 +80,7 @@ def check(
     examples
         How many questions.
     seconds
-        After so long, no other question is drawn. One that failed until then is made simpler for up to 6 seconds (2, if
+        After so long, no other question is drawn. One that failed until then is made simpler for up to 30 seconds (2, if
         it was not answered, or in a test of Hypothesis, which fails many times), and others are asked for the diagnosis
         for up to 20.
     seed

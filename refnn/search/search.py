@@ -366,15 +366,15 @@ def shrink(
         Told of each question.
     """
     known: dict[bytes, Outcome] = {key(failure.drawn.case): failure.outcome}
-    smallest, asked, chance = failure, 0, _Chance()
+    smallest, asked, work, chance = failure, 0, 0, _Chance()
 
     def fails(drawn: Drawn) -> bool:
-        nonlocal smallest, asked
+        nonlocal smallest, asked, work
         mark = key(drawn.case)
         if mark not in known:
-            if asked == _SIMPLER or time.monotonic() > deadline:
+            if asked == _SIMPLER or work > _WORK or time.monotonic() > deadline:
                 return False
-            asked += 1
+            asked, work = asked + 1, work + len(drawn.case.x) * (1 + drawn.case.network.size)
             progress("shrinking", asked, 0)
             with chance:
                 known[mark] = _examined(target, drawn.case, terms, twice=failure.outcome.kind == "nondeterministic")
@@ -433,7 +433,11 @@ class _Chance:
 
 
 _SIMPLER = 200
-"""So many simpler questions are asked, at most: where they take no longer than the time allows, it is of no account."""
+"""So many simpler questions are asked, at most."""
+
+_WORK = 30_000_000
+"""Of so many samples times parameters together, for which exact answers take a few seconds: unlike a limit of time, it
+lets a busy machine find the same question."""
 
 _SEEDS, _OTHERS = 2, 60
 """How often, and among how many questions, a simpler one that fails is sought elsewhere."""

@@ -247,6 +247,23 @@ def test_so_many_simpler_ones_are_sought_at_most(monkeypatch: pytest.MonkeyPatch
     assert told == [("shrinking", k, 0) for k in range(1, 6)]
 
 
+@pytest.mark.parametrize(("work", "least", "most"), [(0, 1, 1), (100, 2, 60)])
+def test_of_so_many_numbers_simpler_ones_are_sought_at_most(
+    monkeypatch: pytest.MonkeyPatch, work: int, least: int, most: int
+) -> None:
+    """By the work, not by the time: every machine finds the same."""
+    monkeypatch.setattr("refnn.search.search._WORK", work)
+    told: list[tuple[str, int, int]] = []
+    found = explored(wrong_for_two_layers)
+    assert found.failure is not None
+    shrink(
+        *(wrong_for_two_layers, SMALL, 3, found.failure, TERMS),
+        deadline=time.monotonic() + 100,
+        progress=lambda *what: told.append(what),
+    )
+    assert least <= len(told) <= most
+
+
 def test_after_the_time_is_over_nothing_is_asked() -> None:
     assert explored(right, deadline=time.monotonic() - 1).asked == 0
 
