@@ -80,9 +80,9 @@ def check(
     examples
         How many questions.
     seconds
-        After so long, no other question is drawn. One that failed until then is made simpler for up to 30 seconds (2, if
-        it was not answered, or in a test of Hypothesis, which fails many times), and others are asked for the diagnosis
-        for up to 20.
+        After so long, no other question is drawn. One that failed until then is made simpler for up to 30 seconds (2,
+        if it was not answered, or in a test of Hypothesis, which fails many times), and others are asked for the
+        diagnosis for up to 20.
     seed
         Of the questions: with the same seed and version of Hypothesis they are the same, whatever the number of
         workers, and so is the one in the report, unless these seconds are too short. (Hypothesis looks for constants in

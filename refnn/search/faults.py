@@ -994,6 +994,11 @@ FAULTS: tuple[Fault, ...] = (
                 )
             ),
         ),
+        _Way(
+            "biases",
+            "equal biases are aliased, so that each has the gradients of all",
+            dense(gradient=lambda p, x, delta: (x.T @ delta, _aliased(p[1], delta.sum(axis=0)))),
+        ),
     ),
     *_row(
         "G5",

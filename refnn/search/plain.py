@@ -122,6 +122,7 @@ G1/first | The gradient of a bias is that of the first sample instead of the sum
 G1/mean | The gradient of a bias is a mean over the samples instead of their sum.
 G1/total | The gradient of a bias is summed over its elements, too.
 G4 | Equal numbers in a parameter are taken for one and the same, so that each has the gradients of all.
+G4/biases | Biases that happen to be equal are mixed up: each gets the gradients of all of them.
 G5 | The gradient of dense layers is that of the last sample alone, as if each sample overwrote the one before.
 G5/first | The gradient of dense layers is that of the first sample alone.
 G5/pair | The gradient of dense layers is that of the last two samples alone.

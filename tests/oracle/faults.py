@@ -387,7 +387,7 @@ def _softmax_without_maximum(z: Any) -> Any:
     return np.exp(z) / rows(np.exp(z))
 
 
-def _aliased(parameter: Any, gradient: Any) -> Any:
+def aliased(parameter: Any, gradient: Any) -> Any:
     """Elements with equal numbers share their gradients' sum."""
     equal = parameter.native.ravel()[:, np.newaxis] == parameter.native.ravel()
     return Stored((equal @ gradient.native.ravel().astype(np.float64)).reshape(gradient.native.shape), gradient.format)
@@ -543,7 +543,7 @@ FAULTS: tuple[Fault, ...] = (
         "G4",
         "equal constants aliased, so that each has the gradients of both",
         _with_equal_biases(_BATCH),
-        with_dense(lambda parameters, x, delta: (x.T @ delta, _aliased(parameters[1], columns(delta)))),
+        with_dense(lambda parameters, x, delta: (x.T @ delta, aliased(parameters[1], columns(delta)))),
         frozenset({"2.bias"}),
     ),
     Fault(

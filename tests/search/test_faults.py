@@ -98,7 +98,8 @@ def check(known: Known, fault: Fault) -> None:
 
 PLANTED = (
     *("L1", "L3", "L3c", "L4/workers", "L5", "L7", "L10", "L12", "L13", "L17", "L18/clipped at 1e-07", "L18/overflow"),
-    *("A1", "A2", "A3", "A5", "A7", "A8", "A10", "G1", "G2", "G2/twice over", "G4", "G5/pair", "G7", "G10", "G11"),
+    *("A1", "A2", "A3", "A5", "A7", "A8", "A10", "G1", "G2", "G2/twice over", "G4/biases", "G5/pair"),
+    *("G7", "G10", "G11"),
 )
 """The faults as the catalogue has those that are planted, in their order."""
 
@@ -143,9 +144,19 @@ ALIKE: tuple[tuple[str, Callable[[Case, Any], Any], frozenset[str]], ...] = (
 )
 """More of them, of the ordinary batch of seven samples, and what they change."""
 
+
+def with_equal_weights(case: Case) -> Case:
+    named = {name: p.copy() for name, p in case.network.unpack(case.w).items()}
+    named["0.weight"][0, 1] = named["0.weight"][0, 0]
+    return case._replace(w=case.network.pack(named))
+
+
+ALIASED = with_dense(lambda p, x, delta: (planted.aliased(p[0], x.T @ delta), planted.aliased(p[1], columns(delta))))
+
 AS_PLANTED = (
     *((id_, fault.case, fault.answer, fault.parts) for id_, fault in zip(PLANTED, planted.FAULTS, strict=True)),
     *((id_, _BATCH, answer, parts) for id_, answer, parts in ALIKE),
+    ("G4", with_equal_weights(_BATCH), ALIASED, frozenset({"0.weight"})),
 )
 
 
