@@ -3,27 +3,51 @@
 A proof is a chain of expressions, each with a relation to the one before it, a reason in words, and a tactic by its
 name. A tactic proves a step for all sizes or it does not; none of them computes with numbers. A second look at each
 step does: it puts numbers into small instances, and finds what a tactic, or SymPy below it, takes for true by mistake.
+
+An inequality is proved by its certificate: the difference of its two sides is written as a sum of what is not negative,
+such as squares, and of known inequalities times what is not negative. That it is the same sum is then an equation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, final
+from typing import Any, Literal, NamedTuple, TypeAlias, final
 
 import sympy
-from sympy import Add
+from sympy import Add, Integral, Symbol
 
-from proofs.instances import contradiction
-from proofs.sums import Expression, differentiated, normal, rewritten
+from proofs.execution import Execution
+from proofs.instances import contradiction, nowhere_negative
+from proofs.sums import Between, Expression, Index, differentiated, integrated, normal, replaced, rewritten, total
 
-__all__ = ["TACTICS", "Definition", "NotProvedError", "Relation", "Step", "Tactic", "Theorem", "verify"]
+__all__ = [
+    "TACTICS",
+    "Assumption",
+    "Bound",
+    "Definition",
+    "Induction",
+    "Instance",
+    "NotProvedError",
+    "Proved",
+    "Relation",
+    "Statement",
+    "Step",
+    "Tactic",
+    "Theorem",
+    "verify",
+    "verify_all",
+]
 
-Relation: TypeAlias = Literal["=", "≤", "≥"]
+Relation: TypeAlias = Literal["=", "≤", "≥", "<", ">"]
 
 
 class NotProvedError(AssertionError):
     """A step that does not hold by its tactic."""
+
+
+# ------------------------------------------------------------------------------------------------- what may be used
 
 
 @final
@@ -41,12 +65,89 @@ class Definition:
         In the letters of the page, such as "(N, n)".
     what
         In words.
+    source
+        Where it is defined so: a book or an article, with the number of its equation.
+    code, run
+        As those of a `Theorem`.
     """
 
     symbol: Expression
     expression: Expression
     shape: str
     what: str
+    source: str = ""
+    code: tuple[str, ...] = ()
+    run: Execution | None = None
+
+    @property
+    def relation(self) -> Relation:
+        """It is an equation."""
+        return "="
+
+
+@final
+@dataclass(frozen=True)
+class Assumption:
+    """What a theorem assumes, for all values of its indices: an equation, or an inequality.
+
+    Attributes
+    ----------
+    symbol, relation, expression
+        The two sides, and what holds between them.
+    what
+        In words.
+    """
+
+    symbol: Expression
+    relation: Relation
+    expression: Expression
+    what: str
+
+
+@final
+@dataclass(frozen=True)
+class Bound:
+    """Something that is not negative: a weight times the differences of inequalities, summed over indices.
+
+    Attributes
+    ----------
+    weight
+        Not negative by what it is made of: squares, and symbols that are not negative.
+    facts
+        Inequalities; their larger sides less their smaller ones are multiplied.
+    over
+        The indices of the sum.
+    along
+        A letter and the ends between which all that is integrated; the facts hold for each value between them.
+    """
+
+    weight: Expression
+    facts: tuple[Assumption | Theorem | Induction | Statement | Instance, ...] = ()
+    over: tuple[Index, ...] = ()
+    along: tuple[Symbol, Expression, Expression] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", sympy.sympify(self.weight))
+
+    def difference(self) -> Expression:
+        """What is not negative."""
+        product = sympy.Mul(self.weight, *map(_difference, self.facts))
+        summed = total(product, *self.over) if self.over else product
+        return Integral(summed, self.along) if self.along else summed
+
+    def is_positive(self) -> bool:
+        """Whether it is not 0 either."""
+        return not self.along and bool(_positive(self.weight)) and all(fact.relation in "<>" for fact in self.facts)
+
+
+def _difference(fact: Any) -> Expression:
+    if fact.relation == "=":
+        raise NotProvedError(f"{fact.symbol} = {fact.expression} is no inequality; rewrite with it")
+    larger_first = fact.relation in "≥>"
+    return fact.symbol - fact.expression if larger_first else fact.expression - fact.symbol
+
+
+# --------------------------------------------------------------------------------------------------------- theorems
 
 
 @final
@@ -65,14 +166,18 @@ class Step:
     tactic
         By what it holds; one of `TACTICS`.
     using
-        The equations that it may use: definitions, or theorems that are proved before.
+        The equations that it may use: definitions, assumptions, or theorems that are proved before.
+    bounds
+        Of an inequality, its certificate; what is left of the difference must be a sum of squares and of what is
+        positive, or nothing.
     """
 
     relation: Relation
     expression: Expression
     reason: str
     tactic: str
-    using: tuple[Definition | Theorem, ...] = ()
+    using: tuple[Usable, ...] = ()
+    bounds: tuple[Bound, ...] = ()
 
 
 @final
@@ -90,21 +195,33 @@ class Theorem:
         The left side of what is stated; the right side is that of the last step.
     steps
         The proof.
+    assuming
+        What it assumes, besides what its symbols are.
     sizes
         For which sizes it holds.
+    holds
+        Where it holds, in words, such as "z ≠ 0"; empty if everywhere.
     matrix
         The same for whole arrays, in LaTeX: notation for what is proved for each element.
     code
-        The function of refnn that it speaks about, as "module:name".
+        The functions of refnn that it speaks about, each as "module:name".
+    law
+        The tests of refnn that assert it for floats, each as "path::name" below tests/.
+    run
+        How refnn computes the right side, which is tried.
     """
 
     id: str
     title: str
     start: Expression
     steps: tuple[Step, ...]
+    assuming: tuple[Assumption, ...] = ()
     sizes: str = ""
+    holds: str = ""
     matrix: str = ""
-    code: str = ""
+    code: tuple[str, ...] = ()
+    law: tuple[str, ...] = ()
+    run: Execution | None = None
 
     @property
     def symbol(self) -> Expression:
@@ -119,10 +236,156 @@ class Theorem:
     @property
     def relation(self) -> Relation:
         """Of the two sides: equality, unless a step says less."""
-        found = {step.relation for step in self.steps} - {"="}
-        if len(found) > 1:
-            raise NotProvedError(f"{self.id}: its steps go both up and down")
-        return found.pop() if found else "="
+        return _together(self.id, self.steps)
+
+    def at(self, values: Mapping[Any, Any]) -> Instance:
+        """The same with other letters: see `proofs.sums.replaced`."""
+        return _instance(self, values)
+
+
+@final
+@dataclass(frozen=True)
+class Statement:
+    """What an induction claims for a whole number.
+
+    Attributes
+    ----------
+    symbol, relation, expression
+        The two sides, and what holds between them; both speak about the number.
+    """
+
+    symbol: Expression
+    relation: Relation
+    expression: Expression
+
+    def at(self, values: Mapping[Any, Any]) -> Statement:
+        """The same of another number."""
+        return Statement(replaced(self.symbol, values), self.relation, replaced(self.expression, values))
+
+
+@final
+@dataclass(frozen=True)
+class Induction:
+    """A theorem about all whole numbers from a first one on, upwards or downwards; and its proof by induction.
+
+    Attributes
+    ----------
+    claim
+        For the number `over`. In `step` it is the hypothesis, and may be used for just that number.
+    over, first, following
+        The number, its first value, and the value for which the claim follows: over + 1, or over − 1.
+    base
+        From the left side of the claim to its right side, for the first number.
+    step
+        Likewise for the following one.
+    id, title, assuming, sizes, holds, matrix, code, law, run
+        As those of a `Theorem`.
+    """
+
+    id: str
+    title: str
+    claim: Statement
+    over: Symbol
+    first: Expression
+    following: Expression
+    base: tuple[Step, ...]
+    step: tuple[Step, ...]
+    assuming: tuple[Assumption, ...] = ()
+    sizes: str = ""
+    holds: str = ""
+    matrix: str = ""
+    code: tuple[str, ...] = ()
+    law: tuple[str, ...] = ()
+    run: Execution | None = None
+
+    @property
+    def symbol(self) -> Expression:
+        """The left side, where it is used as an equation."""
+        return self.claim.symbol
+
+    @property
+    def expression(self) -> Expression:
+        """The right side, where it is used as an equation."""
+        return self.claim.expression
+
+    @property
+    def relation(self) -> Relation:
+        """Of the two sides."""
+        return self.claim.relation
+
+    def at(self, values: Mapping[Any, Any]) -> Instance:
+        """The same with other letters, or of a number: see `proofs.sums.replaced`."""
+        return _instance(self, values)
+
+
+@final
+@dataclass(frozen=True)
+class Instance:
+    """A theorem with other letters.
+
+    Attributes
+    ----------
+    of
+        The theorem.
+    symbol, expression, assuming
+        As those of the theorem, with the other letters. A definition on which the theorem rests is assumed of them too.
+    definitions
+        Those on which it rests as the theorem does, as their letters are the same.
+    """
+
+    of: Theorem | Induction
+    symbol: Expression
+    expression: Expression
+    assuming: tuple[Assumption, ...]
+    definitions: tuple[Definition, ...]
+
+    @property
+    def relation(self) -> Relation:
+        """As of the theorem."""
+        return self.of.relation
+
+
+_KINDS = ("positive", "negative", "nonnegative", "nonpositive", "nonzero", "integer")
+"""What the symbols of a theorem may be said to be, so that what takes their place must be it too."""
+
+
+def _instance(of: Theorem | Induction, values: Mapping[Any, Any]) -> Instance:
+    for old, new in values.items():
+        for kind in _KINDS if isinstance(old, Symbol) else ():
+            if getattr(old, f"is_{kind}") and not getattr(sympy.sympify(new), f"is_{kind}"):
+                raise NotProvedError(f"{of.id}: {old} is {kind}, and {new} may not be")
+    asked, kept = list[Assumption](), list[Definition]()
+    resting: tuple[Assumption | Definition, ...] = (*of.assuming, *_relied(of))
+    for each in resting:
+        other = Assumption(replaced(each.symbol, values), each.relation, replaced(each.expression, values), each.what)
+        if isinstance(each, Definition) and _says(each, other):
+            kept.append(each)
+        else:
+            asked.append(other)
+    return Instance(of, replaced(of.symbol, values), replaced(of.expression, values), tuple(asked), tuple(kept))
+
+
+def _says(definition: Definition, other: Assumption) -> bool:
+    """Whether it is the definition itself, of another index or argument."""
+    found = rewritten(other.symbol, definition.symbol, definition.expression)
+    return bool(found != other.symbol and _normal(found) == _normal(other.expression))
+
+
+Proved: TypeAlias = Theorem | Induction
+Usable: TypeAlias = Definition | Assumption | Theorem | Induction | Statement | Instance
+
+
+def _together(name: str, steps: Sequence[Step]) -> Relation:
+    """The relation of the first expression to the last one."""
+    found = {step.relation for step in steps} - {"="}
+    up, down = found & {"≤", "<"}, found & {"≥", ">"}
+    if up and down:
+        raise NotProvedError(f"{name}: its steps go both up and down")
+    strict = found & {"<", ">"}
+    return (strict or up or down or {"="}).pop()
+
+
+# ---------------------------------------------------------------------------------------------------------- tactics
 
 
 class Tactic(NamedTuple):
@@ -148,7 +411,7 @@ def _same(left: Expression, right: Expression) -> bool:
 
 
 def _derivative(left: Expression, right: Expression) -> bool:
-    return _same(differentiated(left), differentiated(right))
+    return _same(differentiated(left), differentiated(right)) or _fractions(differentiated(left), differentiated(right))
 
 
 def _fractions(left: Expression, right: Expression) -> bool:
@@ -159,22 +422,168 @@ def _fractions(left: Expression, right: Expression) -> bool:
 
 def _exponentials(left: Expression, right: Expression) -> bool:
     """tanh, cosh and their like are fractions of exp."""
-    return _fractions(*(side.rewrite(sympy.exp) for side in (left, right)))
+    return _fractions(*(differentiated(side).rewrite(sympy.exp) for side in (left, right)))
+
+
+def _integral(left: Expression, right: Expression) -> bool:
+    return _same(integrated(left), integrated(right))
+
+
+def _binomials(left: Expression, right: Expression) -> bool:
+    """Fractions of factorials, in which what is a whole number apart is brought to one."""
+
+    def quotient(n: Expression, k: Expression) -> Expression:
+        return _factorial(n) / (_factorial(k) * _factorial(n - k))
+
+    return _fractions(*(side.replace(sympy.binomial, quotient) for side in (left, right)))
+
+
+def _factorial(n: Expression) -> Expression:
+    """(m + c)! = (m + 1) ⋯ (m + c) m!, and (m − c)! = m! / (m ⋯ (m − c + 1)), for a number c."""
+    number, rest = sympy.expand(n).as_coeff_Add()
+    up = sympy.Mul(*(rest + c for c in range(1, int(number) + 1)))
+    down = sympy.Mul(*(rest - c for c in range(-int(number))))
+    return sympy.factorial(rest) * up / down
+
+
+def _logarithms(left: Expression, right: Expression) -> bool:
+    """The logarithm of a product of positive factors is the sum of theirs."""
+    return _fractions(_with_sums_of_logarithms(left), _with_sums_of_logarithms(right))
+
+
+def _with_sums_of_logarithms(e: Expression) -> Expression:
+    if not e.args or not e.has(sympy.log):
+        return e
+    if isinstance(e, sympy.log):
+        product = sympy.together(normal(e.args[0]))
+        if _positive(product):
+            return Add(*map(_logarithm, sympy.Mul.make_args(product)))
+    return e.func(*map(_with_sums_of_logarithms, e.args))
+
+
+def _logarithm(factor: Expression) -> Expression:
+    if isinstance(factor, sympy.Pow) and not isinstance(factor, sympy.exp):
+        return factor.exp * _with_sums_of_logarithms(sympy.log(factor.base))
+    return sympy.log(factor)
 
 
 def _limit(left: Expression, right: Expression) -> bool:
     return _same(left.doit(), right)
 
 
-def _squares(left: Expression, right: Expression) -> bool:
+def _signs(left: Expression, right: Expression) -> bool:
     """The difference is a sum of products of squares and of what is positive by its assumptions."""
-    return all(_not_negative(part) for part in Add.make_args(normal(left) - normal(right)))
+    return _visible(normal(left) - normal(right))
+
+
+def _visible(difference: Expression) -> bool:
+    """Term by term, or over one denominator."""
+    if all(map(_not_negative, Add.make_args(difference))):
+        return True
+    numerator, denominator = sympy.fraction(sympy.together(difference))
+    terms = Add.make_args(normal(sympy.expand(numerator)))
+    return terms == (0,) or (bool(_not_negative(denominator)) and all(map(_not_negative, terms)))
+
+
+def _growth(left: Expression, right: Expression) -> bool:
+    """From its value and slopes at 0, and a higher derivative that is not negative."""
+    difference = left - right
+    return any(_grows(difference, t) for t in _variables(difference))
+
+
+def _grows(difference: Expression, t: Symbol) -> bool:
+    slope = difference
+    for order in range(1, _ORDERS + 1):
+        start = normal(slope.subs(t, 0))
+        if not (_visible(start) or (not start.free_symbols and nowhere_negative(start))) or (
+            order == 2 and not t.is_nonnegative and start != 0
+        ):
+            return False
+        slope = slope.diff(t)
+        if (t.is_nonnegative or order == 2) and _visible(normal(slope)):
+            return True
+    return False
+
+
+def _decay(left: Expression, right: Expression) -> bool:
+    """From its limit, and a slope that is not positive."""
+    difference = left - right
+    return any(
+        _visible(normal(-difference.diff(t))) and bool(sympy.limit(difference, t, sympy.oo).is_nonnegative)
+        for t in _variables(difference)
+        if not t.is_nonpositive
+    )
+
+
+def _variables(difference: Expression) -> list[Symbol]:
+    """The real numbers, no whole ones, of which it is a smooth function."""
+    return [
+        t
+        for t in sorted(difference.free_symbols, key=str)
+        if t.is_real and not t.is_integer and not isinstance(t, Between) and _smooth(difference, t)
+    ]
+
+
+def _smooth(e: Expression, t: Symbol) -> bool:
+    if not e.has(t) or e == t:
+        return True
+    if isinstance(e, sympy.Pow):
+        base, exponent = e.args
+        return (
+            _smooth(base, t)
+            and not exponent.has(t)
+            and bool(_positive(base) or (isinstance(exponent, sympy.Integer) and exponent > 0))
+        )
+    if isinstance(e, sympy.log):
+        return _smooth(e.args[0], t) and bool(_positive(e.args[0]))
+    if isinstance(e, Add | sympy.Mul | sympy.exp | sympy.erf | sympy.erfc | sympy.tanh | sympy.sinh | sympy.cosh):
+        return all(_smooth(part, t) for part in e.args)
+    return False
+
+
+_ORDERS = 4
+
+
+def _balls(left: Expression, right: Expression) -> bool:
+    return nowhere_negative(left - right)
+
+
+def _monotone(left: Expression, right: Expression) -> bool:
+    """Under the integrals over each range, and outside of them, the difference is not negative."""
+    under: dict[Any, Expression] = {}
+    for part in Add.make_args(left - right):
+        number, rest = part.as_coeff_Mul()
+        where, inner = (rest.limits, rest.function) if isinstance(rest, Integral) else (None, rest)
+        under[where] = under.get(where, 0) + number * inner
+    rising = all(
+        len(limit) == 3 and (limit[2] - limit[1]).is_nonnegative for limits in under if limits for limit in limits
+    )
+    return rising and all(_signs(inner, sympy.Integer(0)) for inner in under.values())
 
 
 def _not_negative(part: Expression) -> bool:
+    if isinstance(part, sympy.erfc):
+        return bool(part.args[0].is_real)
     if isinstance(part, sympy.Sum):
         return _not_negative(part.function)
-    return part == 0 or bool(part.is_nonnegative)
+    if isinstance(part, sympy.Mul | sympy.Add):
+        return all(map(_not_negative, part.args)) or bool(part.is_nonnegative)
+    return isinstance(part, sympy.KroneckerDelta) or bool(part.is_nonnegative) or _squared_denominator(part)
+
+
+def _squared_denominator(part: Expression) -> bool:
+    """1/a², 1/a⁴ and so on, which are positive, as no denominator is 0."""
+    return isinstance(part, sympy.Pow) and bool(part.exp.is_even and part.exp.is_negative and part.base.is_real)
+
+
+def _positive(part: Expression) -> bool:
+    if isinstance(part, sympy.Sum):
+        return _positive(part.function)
+    if isinstance(part, sympy.Mul | sympy.Add):
+        return all(map(_positive, part.args)) or bool(part.is_positive)
+    if isinstance(part, sympy.Pow):
+        return bool(_positive(part.base) and part.exp.is_real) or _squared_denominator(part)
+    return bool(part.is_positive)
 
 
 TACTICS: Mapping[str, Tactic] = {
@@ -191,36 +600,222 @@ TACTICS: Mapping[str, Tactic] = {
         _derivative,
     ),
     "fractions": Tactic("Both sides have one denominator, which is not 0, and the same numerator.", _fractions),
+    "binomials": Tactic(
+        "A binomial coefficient is a quotient of factorials, and (n + 1)! = (n + 1) n!; then as for fractions.",
+        _binomials,
+    ),
     "exponentials": Tactic("Hyperbolic functions are fractions of exponentials; then as for fractions.", _exponentials),
+    "logarithms": Tactic(
+        "The logarithm of a product of positive factors is the sum of their logarithms, and that of exp(t) is t; then "
+        "as for fractions.",
+        _logarithms,
+    ),
     "limit": Tactic("SymPy takes a limit of a rational function or of elementary functions.", _limit),
-    "squares": Tactic("The difference is a sum of terms that are squares or positive.", _squares, of_inequalities=True),
+    "integral": Tactic(
+        "An integral is linear; that of a power is known, for a negative one between positive numbers; and that of a "
+        "continuous derivative is the difference of the function at its two ends.",
+        _integral,
+    ),
+    "monotone": Tactic(
+        "Of two integrals over one range, from a smaller to a larger number, that of the larger function is larger; "
+        "that it is larger is proved as by signs.",
+        _monotone,
+        of_inequalities=True,
+    ),
+    "signs": Tactic(
+        "The difference of the two sides is the sum of the terms that the step states, and of terms that are squares "
+        "or positive. A stated term is not negative: it is made of squares, of positive numbers, and of differences of "
+        "known inequalities.",
+        _signs,
+        of_inequalities=True,
+    ),
+    "growth": Tactic(
+        "The difference of the two sides is a smooth function of a number t ≥ 0: it and its first derivatives are not "
+        "negative at 0, and the next derivative is not negative anywhere; so, by integrating, is the difference. If t "
+        "may be negative too, it is the second derivative, and the first one is 0 at 0: a convex function lies above "
+        "its tangent.",
+        _growth,
+        of_inequalities=True,
+    ),
+    "decay": Tactic(
+        "The difference of the two sides is a smooth function of a number t whose slope is not positive anywhere, and "
+        "whose limit for t → ∞, which SymPy takes, is not negative; so it falls towards its limit from above.",
+        _decay,
+        of_inequalities=True,
+    ),
+    "balls": Tactic(
+        "The difference of the two sides is enclosed in balls for every number between two ends, tile by tile, and no "
+        "ball reaches below 0; a tile's ball is that of the difference or of its mean value form. That is a proof, as "
+        "far as Arb encloses what it computes.",
+        _balls,
+        of_inequalities=True,
+    ),
 }
 
 
-def verify(theorem: Theorem) -> None:
-    """See that every step holds.
+# --------------------------------------------------------------------------------------------------------- verifying
+
+
+def verify(theorem: Proved, known: Iterable[Proved] | None = None) -> None:
+    """See that every step holds, and uses nothing but what it may.
+
+    Parameters
+    ----------
+    theorem
+        Whose steps are seen to hold.
+    known
+        The theorems that are proved before; any, if there are none.
 
     Raises
     ------
     NotProvedError
         If one does not: which, and its two sides; or if numbers contradict it.
     """
-    left, _ = theorem.start, theorem.relation  # which is none, if steps go both up and down
-    for number, step in enumerate(theorem.steps, 1):
-        tactic, where = TACTICS[step.tactic], f"{theorem.id}, step {number} ({step.tactic})"
+    known = None if known is None else list(known)
+    _refuse_two_meanings(theorem)
+    if isinstance(theorem, Theorem):
+        _chain(theorem, theorem.id, theorem.start, theorem.steps, known, hypothesis=None)
+        return
+    claim, number = theorem.claim, theorem.over
+    if theorem.following not in (number + 1, number - 1):
+        raise NotProvedError(f"{theorem.id}: from {number} follows {theorem.following}, which is not the next")
+    if theorem.first.has(number):
+        raise NotProvedError(f"{theorem.id}: the first number, {theorem.first}, depends on {number}")
+    for what, value, steps, hypothesis in (
+        ("base", theorem.first, theorem.base, None),
+        ("step", theorem.following, theorem.step, claim),
+    ):
+        claimed = claim.at({number: value})
+        name = f"{theorem.id}, {what}"
+        _chain(theorem, name, claimed.symbol, steps, known, hypothesis)
+        proved = _together(name, steps)
+        if proved != claim.relation and not (proved == "=" and claim.relation in "≤≥"):
+            raise NotProvedError(f"{name}: its steps prove {proved}, and the claim is {claim.relation}")
+        if not _same(steps[-1].expression, claimed.expression):
+            raise NotProvedError(f"{name}: it ends with {steps[-1].expression}, and the claim is {claimed.expression}")
+
+
+def verify_all(theorems: Sequence[Proved]) -> None:
+    """See that every theorem holds, and uses none that comes after it."""
+    ids = [theorem.id for theorem in theorems]
+    for number, theorem in enumerate(theorems):
+        if ids.index(theorem.id) != number:
+            raise NotProvedError(f"{theorem.id} is the name of two theorems")
+        verify(theorem, theorems[:number])
+
+
+def _chain(
+    theorem: Proved,
+    name: str,
+    left: Expression,
+    steps: Sequence[Step],
+    known: Sequence[Proved] | None,
+    hypothesis: Statement | None,
+) -> None:
+    _together(name, steps)  # which is none, if steps go both up and down
+    for number, step in enumerate(steps, 1):
+        tactic, where = TACTICS[step.tactic], f"{name}, step {number} ({step.tactic})"
+        for used in (*step.using, *(fact for bound in step.bounds for fact in bound.facts)):
+            _may_use(where, used, theorem, known, hypothesis)
         a, b = _unfolded(left, step.using), _unfolded(step.expression, step.using)
-        sides = (b, a) if step.relation == "≤" else (a, b)
-        if (step.relation == "=") is tactic.of_inequalities or not tactic.holds(*sides):
-            raise NotProvedError(f"{where}: {left} {step.relation} {step.expression} is not proved")
-        against = contradiction(a, b, step.relation)
+        slack = _slack(where, step)
+        if step.relation in "≤<":
+            a, b = b, a  # the larger side comes first
+        stated = f"{left} {step.relation} {step.expression}"
+        if (step.relation == "=") is tactic.of_inequalities or not tactic.holds(a, b + slack):
+            raise NotProvedError(f"{where}: {stated} is not proved")
+        if step.relation in "<>" and not _is_strict(a - b - slack, step.bounds):
+            raise NotProvedError(f"{where}: {stated} is not proved: the two may be equal")
+        against = contradiction(a, b + slack, "≥" if tactic.of_inequalities else "=")
         if against is not None:
-            raise NotProvedError(f"{where}: {left} {step.relation} {step.expression} is proved, but not for {against}")
+            raise NotProvedError(f"{where}: {stated} is proved, but not for {against}")
         left = step.expression
 
 
-def _unfolded(expression: Expression, using: Sequence[Definition | Theorem]) -> Expression:
+def _slack(where: str, step: Step) -> Expression:
+    if step.bounds and step.relation == "=":
+        raise NotProvedError(f"{where}: it is an equation, and has bounds")
+    for bound in step.bounds:
+        if not _not_negative(bound.weight):
+            raise NotProvedError(f"{where}: {bound.weight} may be negative")
+        if bound.along and not (bound.along[2] - bound.along[1]).is_nonnegative:
+            raise NotProvedError(f"{where}: an integral from {bound.along[1]} to {bound.along[2]} may run backwards")
+    return Add(*(_unfolded(bound.difference(), step.using) for bound in step.bounds))
+
+
+def _is_strict(rest: Expression, bounds: Sequence[Bound]) -> bool:
+    """One of the terms is positive, as the others are not negative."""
+    return any(bound.is_positive() for bound in bounds) or any(map(_positive, Add.make_args(normal(rest))))
+
+
+def _may_use(
+    where: str, used: Usable, theorem: Proved, known: Sequence[Proved] | None, hypothesis: Statement | None
+) -> None:
+    of = used.of if isinstance(used, Instance) else used
+    if isinstance(of, Statement) and of != hypothesis:
+        raise NotProvedError(f"{where}: {of.symbol} {of.relation} {of.expression} is no hypothesis there")
+    if isinstance(of, Theorem | Induction) and known is not None and of not in known:
+        raise NotProvedError(f"{where}: {of.id} is not proved before")
+    asked = [used] if isinstance(used, Assumption) else getattr(used, "assuming", ())
+    given = {_said(each) for each in (*theorem.assuming, *_relied(theorem))} if asked else set()
+    for assumption in asked:
+        said = _said(assumption)
+        if said not in given and not any(
+            _said(other) == said and given.issuperset(map(_said, other.assuming)) for other in known or ()
+        ):  # what is proved, of nothing more than is given, need not be assumed
+            raise NotProvedError(f"{where}: {theorem.id} does not say that it assumes {assumption.what}")
+
+
+def _relied(theorem: Proved) -> list[Definition]:
+    """The definitions that a theorem rests on: those of its steps, and of the theorems that these use as they are."""
+    found, waiting, seen = list[Definition](), [theorem], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        for used in _used(one):
+            if isinstance(used, Definition):
+                found.append(used)
+            elif isinstance(used, Instance):
+                found += used.definitions
+            elif isinstance(used, Theorem | Induction):
+                waiting.append(used)
+    return found
+
+
+def _used(theorem: Proved) -> Iterator[Usable]:
+    for step in theorem.steps if isinstance(theorem, Theorem) else (*theorem.base, *theorem.step):
+        yield from step.using
+        for bound in step.bounds:
+            yield from bound.facts
+
+
+def _refuse_two_meanings(theorem: Proved) -> None:
+    """One symbol has one definition in all that a theorem rests on."""
+    meanings = dict[Expression, Expression]()
+    for definition in _relied(theorem):
+        indices = sorted(definition.symbol.atoms(Index), key=str)
+        names = {index: Index(f"n{number}", index.size) for number, index in enumerate(indices)}
+        symbol, expression = (_normal(replaced(side, names)) for side in (definition.symbol, definition.expression))
+        if meanings.setdefault(symbol, expression) != expression:
+            raise NotProvedError(f"{theorem.id}: it rests on two definitions of {definition.symbol}")
+
+
+def _said(equation: Any) -> tuple[Any, ...]:
+    """The two sides, whose bound indices may have any names; and what holds between them."""
+    return _normal(equation.symbol), equation.relation, _normal(equation.expression)
+
+
+_normal = functools.lru_cache(maxsize=None)(normal)
+
+
+def _unfolded(expression: Expression, using: Sequence[Usable]) -> Expression:
     for equation in using:
-        if isinstance(equation, Theorem) and equation.relation != "=":
-            raise NotProvedError(f"{equation.id} is no equation: it says {equation.relation}")
-        expression = rewritten(expression, equation.symbol, equation.expression)
+        if equation.relation != "=":
+            raise NotProvedError(
+                f"{equation.symbol} {equation.relation} {equation.expression} is no equation; give it as a bound"
+            )
+        over = {equation.over} if isinstance(equation, Induction) else set()
+        expression = rewritten(expression, equation.symbol, equation.expression, also=over)
     return expression

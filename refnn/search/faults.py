@@ -92,15 +92,15 @@ class Fault:
 
 
 PAGES: Mapping[str, str] = {
-    "limits": "What floating-point numbers can hold",
-    "chain-rule": "The chain rule, and what a cotangent is",
-    "dense": "The dense layer",
-    "activations": "Activations and their slopes",
-    "losses": "Losses, and by what they are divided",
-    "backpropagation": "Backpropagation through all layers",
-    "descent": "Gradient descent and its relatives",
+    "rounding": "proofs/11-rounding.md, Rounding errors",
+    "chain-rule": "proofs/02-chain-rule.md, The chain rule in several variables",
+    "dense": "proofs/03-dense.md, The neuron and the affine layer",
+    "activations": "proofs/04-activations.md, Activations and their slopes",
+    "losses": "proofs/05-losses.md, Losses, and by what they are divided",
+    "backpropagation": "proofs/06-backpropagation.md, Backpropagation through all layers",
+    "descent": "proofs/08-descent.md, The descent lemma",
 }
-"""The derivations, by the word that a fault names them with."""
+"""The derivations, by the word that a fault names them with: the file in refnn's source, and its title."""
 
 
 # ------------------------------------------------------------------------------------------------------ some formulas
@@ -655,7 +655,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     *_row(
         "L18",
-        "limits",
+        "rounding",
         "What does your loss say of a prediction that is sure and wrong?",
         *(
             _Way(f"clipped at {little:.0e}", f"probabilities are clipped at {little:.0e} in the loss", _clipped(little))
@@ -805,6 +805,12 @@ FAULTS: tuple[Fault, ...] = (
             "both sides count where they are equal",
             slope(lambda f, z: np.where(z == 0, 1 + f.slope, f.derivative(z)), LeakyReLU),
         ),
+        _Way(
+            "neither",
+            "neither side counts where they are equal",
+            slope(lambda f, z: np.where(z == 0, 0, f.derivative(z)), LeakyReLU),
+            "MyGrad, maximum: refnn takes the left side, and a layer of your own (refnn.Layer) what it says",
+        ),
     ),
     *_row(
         "A3",
@@ -824,7 +830,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     *_row(
         "A7",
-        "limits",
+        "rounding",
         "Which numbers can the exponential return in your format?",
         _Way(
             "",

@@ -80,6 +80,7 @@ _ACTIVATIONS = """
 A1 | At its corner, an activation has the slope of its right side.
 A1/half | At its corner, an activation has the mean of the slopes of both sides.
 A2 | Where both candidates for the maximum in LeakyReLU are equal, the slopes of both are added.
+A2/neither | Where both candidates for the maximum in LeakyReLU are equal, neither of them gets a gradient.
 A3 | The slope of softplus at zero is taken as zero.
 A5 | The slope of tanh is one minus its value, which should be squared.
 A5/plus | For the slope of tanh, the square of its value is added to one instead of subtracted from it.

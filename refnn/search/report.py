@@ -173,7 +173,7 @@ class Report(Judged):
         if self.diagnosis is not None:
             lines += ["", *str(self.diagnosis).splitlines()]
             if self.diagnosis.fault is not None:
-                lines.append(f"Topic: {PAGES[self.diagnosis.fault.page]}.")
+                lines.append(f"Derivation: {PAGES[self.diagnosis.fault.page]}.")
         return [*lines, "", *self._notes(), *self._foot()]
 
     def _notes(self) -> list[str]:

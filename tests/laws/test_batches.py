@@ -1,7 +1,14 @@
-"""How the gradient of a batch is made of the gradients of its samples."""
+"""How the gradient of a batch is made of the gradients of its samples.
+
+What is asserted here for floats, and in rational numbers, is proved in
+proofs: batch-gradient, batch-gradient-dense, sample-unbiased, minibatch-unbiased, minibatch-variance,
+proofs: full-batch-variance, single-sample-variance, epoch-weights.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, cast
 
 import numpy as np
@@ -12,18 +19,25 @@ from hypothesis import strategies as st
 from refnn import (
     Dense,
     FullBatch,
+    Huber,
+    Identity,
+    InnerProduct,
+    LeakyReLU,
     MiniBatch,
     Network,
+    ReLU,
     SingleSample,
     SoftmaxCrossEntropy,
+    SquaredError,
     activations,
     descend,
     losses,
 )
+from refnn.arithmetic.rational import RationalArray
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.arrays import total
 from refnn.testing import Case, batch_sizes, cases, networks
-from tests.laws.measures import agree, examples, number
+from tests.laws.measures import FRACTIONS, agree, examples, number
 
 ETA = 2.0**-20  # small networks do not diverge with it, nor is a step lost in rounding
 NARROW: dict[str, Any] = {"depth": st.integers(1, 2), "widths": (1, 2, 3, 5)}
@@ -133,6 +147,81 @@ def test_mini_batches_take_each_sample_once_and_the_last_has_the_rest(sizes: tup
     batches = [batch.tolist() for batch in MiniBatch(size).epoch(samples, np.random.default_rng(seed))]
     assert sorted(i for batch in batches for i in batch) == list(range(samples))
     assert [len(batch) for batch in batches] == [size] * (samples // size) + [samples % size]
+
+
+# ----------------------------------------------------------------------------------- the noise of mini-batches, exactly
+
+
+def mini_batch_gradients(network: Network, w: Any, x: Any, y: Any, size: int) -> Any:
+    """Of all batches of this size, by refnn in rational numbers; with the sum as reduction, divided by the size."""
+    exact, divisor = RationalArray.exact(w), size if network.loss_function.reduction == "sum" else 1
+    batches = [list(batch) for batch in combinations(range(len(x)), size)]
+    return np.array([(network.loss_and_gradient(exact, x[b], y[b])[1] / divisor).elements for b in batches])
+
+
+def moments(gradients: Any) -> tuple[Any, Any]:
+    """The mean of the rows, and their mean squared deviation from it."""
+    mean = gradients.sum(axis=0) / len(gradients)
+    return mean, ((gradients - mean) ** 2).sum(axis=0) / len(gradients)
+
+
+def spreads_as_proved(network: Network, w: Any, x: Any, y: Any, size: int) -> bool:
+    """Whether, over all C(N, B) batches, the mean is ∇L and the variance is σ²/B·(N − B)/(N − 1), without any error."""
+    samples = len(x)
+    full, variance = moments(mini_batch_gradients(network, w, x, y, 1))
+    (alone,) = mini_batch_gradients(network, w, x, y, samples)
+    mean, found = moments(mini_batch_gradients(network, w, x, y, size))
+    stated = variance / size * (samples - size) / (samples - 1)
+    return bool(np.all(alone == full) and np.all(mean == full) and np.all(found == stated))
+
+
+@given(
+    cases(
+        networks(
+            depth=st.integers(1, 2),
+            widths=(1, 2, 3),
+            activations=[Identity, ReLU, LeakyReLU],
+            losses=[SquaredError, Huber, InnerProduct],
+        ),
+        samples=st.integers(2, 6),
+        **FRACTIONS,
+    ).flatmap(lambda case: st.tuples(st.just(case), st.integers(1, len(case.x))))
+)
+def test_mini_batches_spread_as_a_draw_without_replacement(drawn: tuple[Case, int]) -> None:
+    """Of one sample: with the variance of the samples; of all of them: not at all."""
+    case, size = drawn
+    assert spreads_as_proved(*case, size)
+
+
+@dataclass(frozen=True)
+class Forgetful:
+    """A dense layer that takes no notice of the last sample of a batch of several."""
+
+    inputs: int
+    outputs: int
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"weight": (self.inputs, self.outputs), "bias": (self.outputs,)}
+
+    def forward(self, parameters: tuple[Any, ...], x: Any) -> Any:
+        return Dense(self.inputs, self.outputs).forward(parameters, x)
+
+    def backward(self, parameters: tuple[Any, ...], x: Any, delta: Any) -> Any:
+        return Dense(self.inputs, self.outputs).backward(parameters, x, delta)
+
+    def gradient(self, parameters: tuple[Any, ...], x: Any, delta: Any) -> Any:
+        kept = max(1, delta.shape[0] - 1)
+        seen = (RationalArray(array.elements[:kept]) for array in (x, delta))
+        return Dense(self.inputs, self.outputs).gradient(parameters, *seen)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_the_law_of_the_spread_sees_a_sample_that_is_left_out(size: int) -> None:
+    x, y = np.cos(np.arange(10.0)).reshape(5, 2), np.sin(np.arange(5.0))
+    w = np.array([1.0, 2.0, 3.0])
+    assert spreads_as_proved(Network(Dense(2, 1), loss=SquaredError()), w, x, y, size)
+    assert not spreads_as_proved(Network(Forgetful(2, 1), loss=SquaredError()), w, x, y, size)
 
 
 def test_the_law_sees_a_sum_taken_for_a_mean() -> None:

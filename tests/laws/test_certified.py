@@ -2,6 +2,8 @@
 
 What the certificate claims is asked anew at single learning rates: balls enclose L(w − η·g) − L(w) at the real point
 w − η·g, with as many bits as it takes. No tile, no slope and no dual number is used.
+
+What is asserted here at single learning rates is proved in proofs: certified-rate, mean-value-right.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""The central law: a small step against the gradient lowers the loss, and by the amount that the gradient promises."""
+"""The central law: a small step against the gradient lowers the loss, and by the amount that the gradient promises.
+
+Of what is asserted here for floats, this is proved in
+proofs: last-batch-change, last-batch-rises, last-batch-nominal.
+proofs: descent-lemma, descent-decreases, descent-with-noise.
+"""
 
 from __future__ import annotations
 
@@ -167,6 +172,51 @@ def test_the_law_fails_with_a_step_that_is_none() -> None:
     _, g = network.loss_and_gradient(w, x, y)
     with pytest.raises(AssertionError):
         promise(network, w, g, x, y, lambda eta: w + eta * g)
+
+
+# -------------------------------------------------------------------------------- a step for one sample, in expectation
+
+
+REGRESSION = Network(Dense(2, 1), loss=SquaredError())
+
+
+def expected(w: FloatArray, x: FloatArray, y: FloatArray, times: float, curvature: float = 1) -> None:
+    """Assert what a step for a sample drawn evenly does to the loss of all, in the mean over the samples.
+
+    For linear regression λ = (1/N) Σ‖x̃‖² is no less than any curvature; then the mean of L(w − ηh_s) is no more than
+    L(w) − η(1 − ηλ/2)‖g‖² + (η²λ/2)·V, where V is the mean of ‖h_s − g‖². Both sides carry their rounding errors.
+    """
+    exact, samples = RoundedArray.exact(w), len(x)
+    before, g = REGRESSION.loss_and_gradient(exact, x, y)
+    rows = RoundedArray.exact(np.column_stack([x, np.ones(samples)]))
+    lam = number(curvature) * total(rows * rows) / samples
+    eta = number(times / float(lam.value))
+    single = [REGRESSION.loss_and_gradient(exact, x[s : s + 1], y[s : s + 1])[1] for s in range(samples)]
+    after = sum((REGRESSION.loss(exact - eta * h, x, y) for h in single), 0 * before) / samples
+    noise = sum((total((h - g) * (h - g)) for h in single), 0 * before) / samples
+    bound = before - eta * (1 - eta * lam / 2) * total(g * g) + eta * eta * lam / 2 * noise
+    above = after - bound
+    assert above.value <= above.error
+
+
+@examples(1)
+@given(
+    st.lists(st.tuples(*[st.integers(-8, 8)] * 3), min_size=1, max_size=7),
+    st.tuples(*[st.integers(-8, 8)] * 3),
+    st.sampled_from((0.01, 0.5, 1.0, 2.0, 5.0)),
+)
+def test_in_expectation_a_step_for_one_sample_costs_what_its_noise_does(
+    rows: list[tuple[int, int, int]], w: tuple[int, int, int], times: float
+) -> None:
+    table = np.array(rows) / 4
+    expected(np.array(w) / 4, table[:, :2], table[:, 2], times)
+
+
+def test_the_law_of_expectations_fails_with_a_curvature_that_is_too_small() -> None:
+    x, y, w = np.cos(np.arange(10.0)).reshape(5, 2), np.sin(np.arange(5.0)), np.array([1.0, -2.0, 0.5])
+    expected(w, x, y, 1.0)
+    with pytest.raises(AssertionError):
+        expected(w, x, y, 1.0, curvature=0.1)
 
 
 # --------------------------------------------------------------------------------------------------- over a whole epoch

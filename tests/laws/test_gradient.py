@@ -1,4 +1,8 @@
-"""What a gradient is: the slopes along the axes, and the steepest of all slopes."""
+"""What a gradient is: the slopes along the axes, and the steepest of all slopes.
+
+What is asserted here for floats is proved in proofs: dense-weight, dense-bias, backprop-network, backprop-network-last;
+and in proofs: slope-along-an-axis, slope-along-the-gradient, steepest-ascent, steepest-descent.
+"""
 
 from __future__ import annotations
 

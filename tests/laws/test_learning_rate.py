@@ -2,6 +2,13 @@
 
 For z = x̃·w with x̃ = (x, 1) and the mean of ½(z − y)², the Hessian is A = X̃ᵀX̃/N everywhere, and a step takes the error
 e = w − w* to (I − ηA) e: along an eigenvector with eigenvalue μ, to (1 − ημ) times itself.
+
+What is asserted here for floats is proved in
+proofs: quadratic-steps, no-overshoot, overshoot, quadratic-converges, quadratic-grows, quadratic-diverges,
+proofs: small-rates-are-slow, small-rates-arrive, no-better-rate, best-rate, gradient-dominates, strongly-convex-rate,
+proofs: one-over-lambda, noise-steps, noise-floor, noise-level-above, noise-level-below, noise-level-limit,
+proofs: interpolation.
+proofs: least-squares-descent.
 """
 
 from __future__ import annotations
@@ -178,6 +185,25 @@ def test_above_two_over_lambda_it_grows(q: Quadratic, times: float) -> None:
     assert all(b > a for a, b in pairwise(path))
 
 
+@examples(1)
+@given(QUADRATICS, STARTS, st.sampled_from((0.5, 0.9, 1.1, 1.5)))
+def test_the_best_rate_is_two_over_the_sum_of_the_extreme_curvatures(
+    q: Quadratic, offset: FloatArray, other: float
+) -> None:
+    smallest, largest = float(q.curvatures[0]), float(q.curvatures[-1])
+    assume(smallest > largest / 100)
+    ratio, best = (largest - smallest) / (largest + smallest), 2 * largest / (largest + smallest)
+    start, ends = q.best + q.axes[:, 0] + q.axes[:, -1], [0, -1]
+    coordinates, tolerances, _ = follow(q, start + 0.5 * offset, best, steps=6)
+    for before, after, tolerance in zip(coordinates, coordinates[1:], tolerances, strict=False):
+        # ημ ≤ 2 has 4 roundings, 1 − ημ one more, the ratio 3, and its product with `before` one: 6½ EPS of it.
+        shrunk, slack = ratio * abs(before), tolerance + 7 * EPS * abs(before)
+        assert np.all(abs(after) <= shrunk + slack)
+        assert np.all((abs(after) >= shrunk - slack)[ends])
+    (before, after), (tolerance,), _ = follow(q, start, other * best, steps=1)
+    assert np.any((abs(after) > ratio * abs(before) + tolerance + 7 * EPS * abs(before))[ends])
+
+
 def test_following_a_wrong_curvature_fails() -> None:
     x = np.cos(np.arange(14.0)).reshape(SAMPLES, INPUTS)
     q = quadratic(x, np.sin(np.arange(7.0)))
@@ -201,6 +227,38 @@ def test_the_number_of_steps_grows_like_one_over_eta() -> None:
 
 
 # --------------------------------------------------------------------------------------------- the global minimum
+
+
+def gap(network: Network, w: FloatArray, best: FloatArray, x: FloatArray, y: FloatArray) -> float:
+    """A bound from below on L(w) − L*, which is no less than L(w) − L(best)."""
+    here, there = (network.loss(RoundedArray.exact(at), x, y) for at in (w, best))
+    high, low = float(here.value - here.error), float(there.value + there.error)
+    return max(0.0, high - low - 2 * EPS * (abs(high) + low))  # 3 roundings of half an EPS, and those of this line
+
+
+def dominates(network: Network, w: FloatArray, best: FloatArray, mu: float, x: FloatArray, y: FloatArray) -> bool:
+    """Whether ‖g‖² ≥ 2μ(L − L*): a bound from above, one from below, and fewer than 8 roundings of half an EPS each."""
+    return slope_at(network, w, x, y) ** 2 * (1 + 8 * EPS) >= 2 * mu * gap(network, w, best, x, y)
+
+
+@examples(1)
+@given(QUADRATICS, STARTS, array(4, INPUTS, ordinary_values()))
+def test_the_gradient_dominates_the_gap(q: Quadratic, w: FloatArray, more: FloatArray) -> None:
+    smallest, lowest = float(q.curvatures[0]), q.best + q.axes[:, 0]
+    assert dominates(REGRESSION, w, q.best, smallest - q.slack, q.x, q.y)
+    if smallest > float(q.curvatures[-1]) / 100:  # along the lowest axis the two are equal: more is not true
+        assert not dominates(REGRESSION, lowest, q.best, 1.01 * smallest, q.x, q.y)
+    x, y = np.concatenate([CORNERS, more]), np.concatenate([LABELS, [0.0, 1.0, 1.0, 0.0]])
+    rows = extended(x)
+    best = newton(rows, y)
+    # The minimum is no further from `best` than this, as in the test of logistic regression below, as long as the
+    # slope is small; so on all of the way from w to it the curvature is at least μ.
+    slope, curvature = slope_at(CLASSIFICATION, best, x, y), least_curvature(rows, best, 0.0)
+    assert slope * float(np.sqrt((rows * rows).sum(axis=1)).max()) <= curvature / 2
+    away = norm(w - best) * (1 + 8 * EPS)
+    mu = least_curvature(rows, best, away + 2 * slope / curvature)
+    assume(mu > 0)
+    assert dominates(CLASSIFICATION, w, best, mu, x, y)
 
 
 @examples(0.5)

@@ -1,4 +1,9 @@
-"""What changes nothing, or changes everything alike."""
+"""What changes nothing, or changes everything alike.
+
+What is asserted here for floats is proved in
+proofs: softmax-shift, softmax-zero-sum, reduction-mean, reduction-sum, tanh-odd, relu-gate, relu-gate-left, silu-gate,
+proofs: gelu-gate, gelutanh-gate.
+"""
 
 from __future__ import annotations
 

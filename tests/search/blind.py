@@ -231,7 +231,8 @@ class Blind:
     language: Literal["numpy", "torch", "c"]
     what: str
     named: tuple[str, ...] = ()
-    """What a good diagnosis says: the id of a row of the field, or words; nothing if the program is right."""
+    """What a good diagnosis says: the id of a row of the field, or words (with those of the catalogue for the very same
+    fault, where it came to have it); nothing if the program is right."""
     right: str = ""
     wrong: str = ""
     """The line, and what stands there instead."""
@@ -498,14 +499,14 @@ WRONG_LATER = (
     Blind(
         "numpy",
         "one sum over samples and outputs for every bias",
-        ("over the outputs", "over outputs", "all outputs", "both axes"),
+        ("over the outputs", "over outputs", "all outputs", "both axes", "summed over its elements"),
         "delta.sum(axis=0)",
         "np.sum(delta) * np.ones_like(self.b)",
     ),
     Blind(
         "numpy",
         "reshaped in place of transposed on the way back",
-        ("reshape", "not transposed", "without transposing"),
+        ("reshape", "not transposed", "without transposing", "in the order of their transpose"),
         "delta @ self.w.T",
         "delta @ self.w.reshape(self.w.shape[::-1])",
     ),
@@ -519,7 +520,7 @@ WRONG_LATER = (
     Blind(
         "numpy",
         "the loss of binary cross-entropy lacks the term of 1 − y",
-        ("1 − y", "1 - y", "y = 0", "second term"),
+        ("1 − y", "1 - y", "y = 0", "second term", "term of the second class"),
         "np.sum(y * softplus(-z) + (1 - y) * softplus(z))",
         "np.sum(y * softplus(-z))",
     ),
@@ -619,7 +620,7 @@ WRONG_LATER = (
     Blind(
         "c",
         "memory is not cleared: gradients add to those of the last question",
-        ("G5", "earlier", "previous", "asked before", "state", "not the same"),
+        ("G5", "earlier", "previous", "asked before", "state", "not the same", "of successive calls add up"),
         "return memset((unused += n) - n, 0, n * sizeof(double));",
         "return (unused += n) - n;",
     ),
@@ -640,7 +641,7 @@ WRONG_LATER = (
     Blind(
         "c",
         "a sum over samples is a mean too",
-        ("reduction", "divided by N", "averaged", "mean for"),
+        ("reduction", "divided by N", "averaged", "mean for", "means where a sum is asked for"),
         'is(get(loss, "reduction"), "mean") ? (double)N : 1',
         "(double)N",
     ),

@@ -466,7 +466,7 @@ def test_it_begins_with_what_disagrees_and_ends_with_its_terms(report: Report) -
     assert lines[1].startswith("  0.bias[")
     assert "on:" in lines
     assert any(line.startswith("L3: ") for line in lines)
-    assert any(line.startswith("Topic: ") for line in lines)
+    assert any(line.startswith("Derivation: proofs/") for line in lines)
     assert lines[-1].endswith(f"refnn {refnn.__version__}, semantics {refnn.SEMANTICS}")
     assert repr(report) == f"<Report: {lines[0]}>"
 

@@ -41,6 +41,7 @@ from tests.definitions import M
 from tests.laws.measures import examples
 from tests.oracle import faults as planted
 from tests.oracle.faults import FORMATS, HONEST, at, columns, ordinary, with_dense
+from tests.project import ROOT
 from tests.witnesses.networks import Scale
 
 FIELD = [
@@ -371,6 +372,7 @@ UNITS = (
     sloped("A1/half", ReLU(), 0, 0.5),
     sloped("A1/half", LeakyReLU(0.25), 0, 0.625),
     sloped("A1/half", ELU(0.5), 0, 0.75),
+    sloped("A2/neither", LeakyReLU(0.25), 0, 0),
     sloped("A5/plus", Tanh(), 0.5, 1 + math.tanh(0.5) ** 2),
     sloped("A5/of the input", Tanh(), 0.5, 0.75),
     sloped("A5/unsquared", Tanh(), 0.5, 1 / math.cosh(0.5)),
@@ -981,6 +983,9 @@ def test_it_happened_where_its_row_says(fault: Fault) -> None:
     assert fault.source == (row.source if row else OF_WEIGHTS.get(fault.id, ""))
 
 
-def test_pages_have_titles() -> None:
-    assert list(PAGES) == ["limits", "chain-rule", "dense", "activations", "losses", "backpropagation", "descent"]
-    assert all(PAGES.values())
+def test_pages_are_there() -> None:
+    for slug, page in PAGES.items():
+        path, title = page.split(", ", 1)
+        assert path.endswith(f"-{slug}.md")
+        heading = next(line for line in (ROOT / path).read_text(encoding="utf-8").splitlines() if line.startswith("# "))
+        assert heading.partition(". ")[2] == title

@@ -1,4 +1,7 @@
-"""Finite differences, complex step and forward mode: their gradients, their own errors, and what stops them."""
+"""Finite differences, complex step and forward mode: their gradients, their own errors, and what stops them.
+
+What is asserted here for floats is proved in proofs: central-difference, richardson.
+"""
 
 from __future__ import annotations
 
