@@ -284,7 +284,6 @@ def index(book: Book) -> str:
         [str(page.number), f"[{page.title}]({page.file})", _Page(page, book).linked(page.abstract)]
         for page in book.pages
     ]
-    symbols = {symbol.latex: symbol for page in book.pages for symbol in page.symbols}
     rules = [_rule(theorem, page) for page in book.pages for theorem in theorems(page)]
     number = sum(len(definitions(page)) for page in book.pages)
     blocks = [
@@ -294,8 +293,8 @@ def index(book: Book) -> str:
         "## Pages",
         table(("", "page", "what it shows"), pages),
         "## Symbols",
-        "Samples are rows. The page that uses a letter says what it is there; these are those of most pages.",
-        table(("symbol", "shape", "what it is"), [_symbol_row(symbol) for symbol in symbols.values()]),
+        "These letters mean the same on most pages; each page has a table of its own.",
+        table(("symbol", "shape", "what it is"), [_symbol_row(symbol) for symbol in book.symbols]),
         "## All rules",
         f"{len(rules)} theorems and {number} definitions. What is said of code is tried on it by `tests/proofs`.",
         table(("theorem", "what it says", "code", "law"), rules),

@@ -301,9 +301,12 @@ class Book:
     ----------
     pages
         In their order.
+    symbols
+        The letters that mean the same on most of them.
     """
 
     pages: tuple[Page, ...]
+    symbols: tuple[Symbol, ...] = ()
     places: dict[str, Page] = field(init=False)
 
     def __post_init__(self) -> None:
