@@ -284,7 +284,7 @@ def index(book: Book) -> str:
         [str(page.number), f"[{page.title}]({page.file})", _Page(page, book).linked(page.abstract)]
         for page in book.pages
     ]
-    rules = [_rule(theorem, page) for page in book.pages for theorem in theorems(page)]
+    rules = [(page, [_rule(theorem, page) for theorem in theorems(page)]) for page in book.pages if theorems(page)]
     number = sum(len(definitions(page)) for page in book.pages)
     blocks = [
         HERE,
@@ -296,9 +296,10 @@ def index(book: Book) -> str:
         "These letters mean the same on most pages; each page has a table of its own.",
         table(("symbol", "shape", "what it is"), [_symbol_row(symbol) for symbol in book.symbols]),
         "## All rules",
-        f"{len(rules)} theorems and {number} definitions. What is said of code is tried on it by `tests/proofs`.",
-        table(("theorem", "what it says", "code", "law"), rules),
+        f"{len(book.theorems())} theorems and {number} definitions. What is said of code is tried on it by `tests/proofs`.",
     ]
+    for page, said in rules:
+        blocks += [f"### [{page.title}]({page.file})", table(("theorem", "what it says", "code", "law"), said)]
     return "\n\n".join(blocks) + "\n"
 
 
