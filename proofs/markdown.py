@@ -296,7 +296,7 @@ def index(book: Book) -> str:
         "These letters mean the same on most pages; each page has a table of its own.",
         table(("symbol", "shape", "what it is"), [_symbol_row(symbol) for symbol in book.symbols]),
         "## All rules",
-        f"{len(book.theorems())} theorems and {number} definitions. What is said of code is tried on it by `tests/proofs`.",
+        f"{len(book.theorems())} theorems and {number} definitions. What they say of code, `tests/proofs` tries on it.",
     ]
     for page, said in rules:
         blocks += [f"### [{page.title}]({page.file})", table(("theorem", "what it says", "code", "law"), said)]
