@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from refnn import activations, arrays, datasets, losses, oracle, storage, testing, witnesses
+    from refnn import activations, arrays, datasets, losses, oracle, rules, schedules, storage, testing, witnesses
     from refnn.activations import (
         ELU,
         GELU,
@@ -63,7 +63,19 @@ if TYPE_CHECKING:
         exact_loss,
         exact_update,
     )
-    from refnn.rules import GradientDescent, Rule
+    from refnn.rules import (
+        Adadelta,
+        Adagrad,
+        Adam,
+        Adamax,
+        Clipped,
+        Decayed,
+        GradientDescent,
+        Lion,
+        Momentum,
+        RMSProp,
+        Rule,
+    )
     from refnn.search import targets
     from refnn.search.checking import check
     from refnn.search.report import Report
@@ -86,7 +98,7 @@ _HOME = {
     "oracle.certificate": "Certificate Certified certified_learning_rate",
     "oracle.comparison": "Compared Comparison Element compare",
     "oracle.truth": "Exact Truth exact exact_derivative exact_hessian_vector_product exact_loss exact_update",
-    "rules": "GradientDescent Rule",
+    "rules": "Adadelta Adagrad Adam Adamax Clipped Decayed GradientDescent Lion Momentum RMSProp Rule",
     "search.checking": "check",
     "search.report": "Report",
     "search.target": "Layout",
@@ -94,24 +106,45 @@ _HOME = {
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 _MODULES = {
-    name: name for name in ("activations", "arrays", "datasets", "losses", "oracle", "storage", "testing", "witnesses")
-} | {"targets": "search.targets"}
+    **{
+        name: name
+        for name in (
+            "activations",
+            "arrays",
+            "datasets",
+            "losses",
+            "oracle",
+            "rules",
+            "schedules",
+            "storage",
+            "testing",
+            "witnesses",
+        )
+    },
+    "targets": "search.targets",
+}
 
 __all__ = [
     "ELU",
     "GELU",
     "SEMANTICS",
     "Activation",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "Adamax",
     "Batches",
     "BinaryCrossEntropy",
     "Block",
     "BrokenTargetError",
     "Certificate",
     "Certified",
+    "Clipped",
     "Compared",
     "Comparison",
     "DTypeError",
     "DataError",
+    "Decayed",
     "Dense",
     "DivergenceError",
     "Element",
@@ -127,12 +160,15 @@ __all__ = [
     "Layer",
     "Layout",
     "LeakyReLU",
+    "Lion",
     "Loss",
     "MiniBatch",
     "MissingExtraError",
+    "Momentum",
     "Network",
     "NonFiniteError",
     "Precision",
+    "RMSProp",
     "ReLU",
     "RefnnError",
     "Report",
@@ -171,6 +207,8 @@ __all__ = [
     "he",
     "losses",
     "oracle",
+    "rules",
+    "schedules",
     "softmax",
     "storage",
     "targets",

@@ -17,6 +17,7 @@ ORDER = (
     "layers",
     "network",
     "rules",
+    "schedules",
     "descent",
     "training",
     "storage",
