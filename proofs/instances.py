@@ -196,8 +196,10 @@ def ball(value: Expression, at: Mapping[Symbol, Any] | None = None) -> Any:
     return _FUNCTIONS[value.func](*(ball(part, at) for part in value.args))
 
 
-def nowhere_negative(expression: Expression, tiles: int = 20_000) -> bool:
+def nowhere_negative(expression: Expression, tiles: int = 20_000, *, strictly: bool = False) -> bool:
     """Whether balls prove that a smooth expression is not negative, for all values of its symbol, which has two ends.
+
+    If it is to be so strictly, it is positive.
 
     The range is cut into tiles until for each of them the ball of the expression is not negative, or that of its mean
     value form: f(z) = f(m) + f'(somewhere between) (z - m), with the middle m.
@@ -213,9 +215,13 @@ def nowhere_negative(expression: Expression, tiles: int = 20_000) -> bool:
     symbols = list(expression.free_symbols)
     if len(symbols) > 1 or not all(isinstance(symbol, Between) for symbol in symbols):
         return False
+
+    def above(value: Any) -> bool:
+        return bool(value > 0 if strictly else value >= 0)
+
     with working_precision(_BITS):
         if not symbols:
-            return bool(ball(expression) >= 0)
+            return above(ball(expression))
         (z,) = symbols
         slope, left = expression.diff(z), [z.ends]
         for _ in range(tiles):
@@ -227,7 +233,7 @@ def nowhere_negative(expression: Expression, tiles: int = 20_000) -> bool:
             there = ball(expression, {z: at})
             if there < 0:
                 return False
-            if not (ball(expression, {z: tile}) >= 0 or there + ball(slope, {z: tile}) * (tile - at) >= 0):
+            if not (above(ball(expression, {z: tile})) or above(there + ball(slope, {z: tile}) * (tile - at))):
                 left += [(low, middle), (middle, high)]
     return False
 

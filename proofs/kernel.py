@@ -11,16 +11,33 @@ such as squares, and of known inequalities times what is not negative. That it i
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
 import sympy
-from sympy import Add, Integral, Symbol
+from sympy import Add, Derivative, Indexed, Integral, Limit, Subs, Symbol
+from sympy.core.function import AppliedUndef
 
 from proofs.execution import Execution
 from proofs.instances import contradiction, nowhere_negative
-from proofs.sums import Between, Expression, Index, differentiated, integrated, normal, replaced, rewritten, total
+from proofs.sums import (
+    Between,
+    Expression,
+    Index,
+    differentiated,
+    free_indices,
+    fresh_names,
+    integrated,
+    lacking,
+    may_be,
+    normal,
+    renamed,
+    replaced,
+    rewritten,
+    total,
+)
 
 __all__ = [
     "TACTICS",
@@ -345,24 +362,95 @@ class Instance:
         return self.of.relation
 
 
-_KINDS = ("positive", "negative", "nonnegative", "nonpositive", "nonzero", "integer")
-"""What the symbols of a theorem may be said to be, so that what takes their place must be it too."""
-
-
 def _instance(of: Theorem | Induction, values: Mapping[Any, Any]) -> Instance:
-    for old, new in values.items():
-        for kind in _KINDS if isinstance(old, Symbol) else ():
-            if getattr(old, f"is_{kind}") and not getattr(sympy.sympify(new), f"is_{kind}"):
-                raise NotProvedError(f"{of.id}: {old} is {kind}, and {new} may not be")
+    for said in (of, *of.assuming, *_relied(of)):
+        for side in (said.symbol, said.expression):
+            _refuse_other_kinds(of.id, side, values)
+            _refuse_mixing(of.id, side, values)
     asked, kept = list[Assumption](), list[Definition]()
     resting: tuple[Assumption | Definition, ...] = (*of.assuming, *_relied(of))
+    numbers = _numbers(of)
     for each in resting:
-        other = Assumption(replaced(each.symbol, values), each.relation, replaced(each.expression, values), each.what)
+        own = free_indices(each.symbol) | free_indices(each.expression)
+        apart = len({values.get(index, index) for index in own}) == len(own)  # then it is of all of them as before
+        given = {
+            old: new for old, new in values.items() if old not in numbers and (apart or not isinstance(old, Index))
+        }
+        _refuse_capture(of.id, each, given)
+        other = Assumption(replaced(each.symbol, given), each.relation, replaced(each.expression, given), each.what)
         if isinstance(each, Definition) and _says(each, other):
             kept.append(each)
         else:
             asked.append(other)
     return Instance(of, replaced(of.symbol, values), replaced(of.expression, values), tuple(asked), tuple(kept))
+
+
+def _numbers(theorem: Proved) -> set[Symbol]:
+    """Those of the inductions that it rests on: what is assumed of one is assumed of all of them."""
+    return {each.over for each in _closure(theorem) if isinstance(each, Induction)}
+
+
+def _refuse_capture(name: str, said: Assumption | Definition, values: Mapping[Any, Any]) -> None:
+    """What is assumed for all values of an index is not asked for the one that a value has."""
+    sides = (said.symbol, said.expression)
+    own = frozenset[Index]().union(*map(free_indices, sides))
+    for old, _ in (pair for side in sides for pair in _put_in(side, values)):
+        places = [sympy.Dummy() for _ in _arguments(old)]
+        new = sympy.sympify(values[old] if old in values else values[_head(old)](*places))
+        if own & free_indices(new):
+            raise NotProvedError(f"{name}: {new} has an index of what is assumed")
+
+
+def _refuse_mixing(name: str, side: Expression, values: Mapping[Any, Any]) -> None:
+    """What a derivative, an integral or a limit holds still does not come to depend on its variable."""
+    for each in side.atoms(Derivative, Integral, Limit, Subs):
+        for variable in getattr(each, "variables", each.args[1:2]):
+            new = replaced(variable, values)
+            for old in each.args[0].atoms(Symbol, Indexed, AppliedUndef) - variable.atoms(Symbol, Indexed):
+                if not _letters(old) & _letters(variable) and _letters(replaced(old, values)) & _letters(new):
+                    raise NotProvedError(
+                        f"{name}: {old} does not depend on {variable}, and {replaced(old, values)} may"
+                    )
+            if isinstance(variable, Indexed) and variable.base in values:
+                places = [sympy.Dummy() for _ in variable.indices]
+                element = values[variable.base](*places)
+                if not isinstance(element, Indexed) or not set(places) <= set(element.indices):
+                    raise NotProvedError(f"{name}: {variable} is one of many, and {new} may be the same for two")
+
+
+def _letters(e: Expression) -> set[Any]:
+    """Symbols, arrays by their names, and functions; no indices."""
+    return {each for each in e.atoms(Symbol) if not isinstance(each, Index)} | {
+        each.func for each in e.atoms(AppliedUndef)
+    }
+
+
+def _head(old: Expression) -> Any:
+    return old.base if isinstance(old, Indexed) else old.func if isinstance(old, AppliedUndef) else old
+
+
+def _put_in(side: Expression, values: Mapping[Any, Any]) -> Iterator[tuple[Expression, Expression]]:
+    """The letters and elements that are replaced, and by what."""
+    for old in side.atoms(Symbol, Indexed, AppliedUndef):
+        if old in values:
+            yield old, sympy.sympify(values[old])
+        elif _head(old) in values:
+            yield old, sympy.sympify(values[_head(old)](*_arguments(old)))
+
+
+def _refuse_other_kinds(name: str, side: Expression, values: Mapping[Any, Any]) -> None:
+    """What takes the place of a letter, or of an element of an array, is what that is said to be."""
+    for old, new in _put_in(side, values):
+        kind = lacking(old, new)
+        if kind is not None:
+            raise NotProvedError(f"{name}: {old} is {kind}, and {new} may not be")
+        wanted = Index(old.name, replaced(old.size, values)) if isinstance(old, Index) else old
+        if isinstance(old, Symbol) and not may_be(wanted, new):
+            raise NotProvedError(f"{name}: {old} may not be {new}")
+
+
+def _arguments(element: Expression) -> tuple[Expression, ...]:
+    return tuple(element.indices if isinstance(element, Indexed) else element.args)
 
 
 def _says(definition: Definition, other: Assumption) -> bool:
@@ -441,6 +529,8 @@ def _binomials(left: Expression, right: Expression) -> bool:
 def _factorial(n: Expression) -> Expression:
     """(m + c)! = (m + 1) ⋯ (m + c) m!, and (m − c)! = m! / (m ⋯ (m − c + 1)), for a number c."""
     number, rest = sympy.expand(n).as_coeff_Add()
+    if not number.is_integer:
+        return sympy.factorial(n)
     up = sympy.Mul(*(rest + c for c in range(1, int(number) + 1)))
     down = sympy.Mul(*(rest - c for c in range(-int(number))))
     return sympy.factorial(rest) * up / down
@@ -456,13 +546,13 @@ def _with_sums_of_logarithms(e: Expression) -> Expression:
         return e
     if isinstance(e, sympy.log):
         product = sympy.together(normal(e.args[0]))
-        if _positive(product):
+        if all(map(_positive, sympy.Mul.make_args(product))):
             return Add(*map(_logarithm, sympy.Mul.make_args(product)))
     return e.func(*map(_with_sums_of_logarithms, e.args))
 
 
 def _logarithm(factor: Expression) -> Expression:
-    if isinstance(factor, sympy.Pow) and not isinstance(factor, sympy.exp):
+    if isinstance(factor, sympy.Pow) and not isinstance(factor, sympy.exp) and _positive(factor.base):
         return factor.exp * _with_sums_of_logarithms(sympy.log(factor.base))
     return sympy.log(factor)
 
@@ -477,12 +567,18 @@ def _signs(left: Expression, right: Expression) -> bool:
 
 
 def _visible(difference: Expression) -> bool:
-    """Term by term, or over one denominator."""
-    if all(map(_not_negative, Add.make_args(difference))):
-        return True
+    return _visible_terms(difference) is not None
+
+
+def _visible_terms(difference: Expression) -> Sequence[Expression] | None:
+    """The terms, or those over one denominator, if none is negative."""
+    terms: Sequence[Expression] = Add.make_args(difference)
+    if all(map(_not_negative, terms)):
+        return terms
     numerator, denominator = sympy.fraction(sympy.together(difference))
     terms = Add.make_args(normal(sympy.expand(numerator)))
-    return terms == (0,) or (bool(_not_negative(denominator)) and all(map(_not_negative, terms)))
+    seen = terms == (0,) or (_not_negative(denominator) and all(map(_not_negative, terms)))
+    return terms if seen else None
 
 
 def _growth(left: Expression, right: Expression) -> bool:
@@ -555,10 +651,19 @@ def _monotone(left: Expression, right: Expression) -> bool:
         number, rest = part.as_coeff_Mul()
         where, inner = (rest.limits, rest.function) if isinstance(rest, Integral) else (None, rest)
         under[where] = under.get(where, 0) + number * inner
-    rising = all(
-        len(limit) == 3 and (limit[2] - limit[1]).is_nonnegative for limits in under if limits for limit in limits
-    )
+    rising = all(len(limit) == 3 and _rises(*limit) for limits in under if limits for limit in limits)
     return rising and all(_signs(inner, sympy.Integer(0)) for inner in under.values())
+
+
+def _rises(letter: Symbol, low: Expression, high: Expression) -> bool:
+    """From a smaller number to a larger one; and the letter may be any number between them."""
+    signs = [kind for kind in ("is_nonnegative", "is_nonpositive") if getattr(letter, kind)]
+    return bool(
+        (high - low).is_nonnegative
+        and not letter.is_integer
+        and all(getattr(end, sign) for end in (low, high) for sign in signs)
+        and not (isinstance(letter, Between) and not all(may_be(letter, end) for end in (low, high)))
+    )
 
 
 def _not_negative(part: Expression) -> bool:
@@ -677,10 +782,7 @@ def verify(theorem: Proved, known: Iterable[Proved] | None = None) -> None:
         _chain(theorem, theorem.id, theorem.start, theorem.steps, known, hypothesis=None)
         return
     claim, number = theorem.claim, theorem.over
-    if theorem.following not in (number + 1, number - 1):
-        raise NotProvedError(f"{theorem.id}: from {number} follows {theorem.following}, which is not the next")
-    if theorem.first.has(number):
-        raise NotProvedError(f"{theorem.id}: the first number, {theorem.first}, depends on {number}")
+    _refuse_no_induction(theorem, number)
     for what, value, steps, hypothesis in (
         ("base", theorem.first, theorem.base, None),
         ("step", theorem.following, theorem.step, claim),
@@ -695,6 +797,22 @@ def verify(theorem: Proved, known: Iterable[Proved] | None = None) -> None:
             raise NotProvedError(f"{name}: it ends with {steps[-1].expression}, and the claim is {claimed.expression}")
 
 
+def _refuse_no_induction(theorem: Induction, number: Symbol) -> None:
+    """It goes from one whole number to the next, and its letter is none of those that it does not come to."""
+    if theorem.following not in (number + 1, number - 1):
+        raise NotProvedError(f"{theorem.id}: from {number} follows {theorem.following}, which is not the next")
+    upward = theorem.following == number + 1
+    if not number.is_integer or isinstance(number, Index) or (upward and not (number - theorem.first).is_nonnegative):
+        raise NotProvedError(f"{theorem.id}: {number} may be none of the numbers from {theorem.first} on")
+    if not upward and theorem.first.is_number:
+        raise NotProvedError(f"{theorem.id}: {number} may be larger than {theorem.first}, from which it goes down")
+    for each in theorem.assuming:
+        if not _of_all(each, number):
+            raise NotProvedError(f"{theorem.id}: it assumes {each.what}, of one {number}")
+    if theorem.first.has(number):
+        raise NotProvedError(f"{theorem.id}: the first number, {theorem.first}, depends on {number}")
+
+
 def verify_all(theorems: Sequence[Proved]) -> None:
     """See that every theorem holds, and uses none that comes after it."""
     ids = [theorem.id for theorem in theorems]
@@ -702,6 +820,15 @@ def verify_all(theorems: Sequence[Proved]) -> None:
         if ids.index(theorem.id) != number:
             raise NotProvedError(f"{theorem.id} is the name of two theorems")
         verify(theorem, theorems[:number])
+
+
+def _of_all(assumption: Usable, letter: Symbol) -> bool:
+    """Whether it speaks of a letter as a place in an array or a function, and so of all its values; or not at all."""
+    sides = (assumption.symbol, assumption.expression)
+    places = set[Any]().union(*(side.atoms(Indexed, AppliedUndef) for side in sides))
+    return not any(side.has(letter) for side in sides) or any(
+        letter in argument.free_symbols for place in places for argument in _arguments(place)
+    )
 
 
 def _chain(
@@ -724,7 +851,7 @@ def _chain(
         stated = f"{left} {step.relation} {step.expression}"
         if (step.relation == "=") is tactic.of_inequalities or not tactic.holds(a, b + slack):
             raise NotProvedError(f"{where}: {stated} is not proved")
-        if step.relation in "<>" and not _is_strict(a - b - slack, step.bounds):
+        if step.relation in "<>" and not _is_strict(a - b - slack, step):
             raise NotProvedError(f"{where}: {stated} is not proved: the two may be equal")
         against = contradiction(a, b + slack, "≥" if tactic.of_inequalities else "=")
         if against is not None:
@@ -738,14 +865,24 @@ def _slack(where: str, step: Step) -> Expression:
     for bound in step.bounds:
         if not _not_negative(bound.weight):
             raise NotProvedError(f"{where}: {bound.weight} may be negative")
-        if bound.along and not (bound.along[2] - bound.along[1]).is_nonnegative:
+        if bound.along and not _rises(*bound.along):
             raise NotProvedError(f"{where}: an integral from {bound.along[1]} to {bound.along[2]} may run backwards")
+        letter = bound.along[0] if bound.along else None
+        for fact in bound.facts if letter else ():
+            for each in (fact,) if isinstance(fact, Assumption) else getattr(fact, "assuming", ()):
+                if not _of_all(each, letter):
+                    raise NotProvedError(f"{where}: it is integrated, and {each.what} is assumed of one {letter}")
     return Add(*(_unfolded(bound.difference(), step.using) for bound in step.bounds))
 
 
-def _is_strict(rest: Expression, bounds: Sequence[Bound]) -> bool:
-    """One of the terms is positive, as the others are not negative."""
-    return any(bound.is_positive() for bound in bounds) or any(map(_positive, Add.make_args(normal(rest))))
+def _is_strict(rest: Expression, step: Step) -> bool:
+    """One of the terms is positive, and the others are not negative."""
+    if any(bound.is_positive() for bound in step.bounds):
+        return True
+    if step.tactic == "balls":
+        return nowhere_negative(rest, strictly=True)
+    terms = _visible_terms(normal(rest)) if step.tactic in ("signs", "monotone") else None
+    return terms is not None and any(map(_positive, terms))
 
 
 def _may_use(
@@ -761,27 +898,38 @@ def _may_use(
     for assumption in asked:
         said = _said(assumption)
         if said not in given and not any(
-            _said(other) == said and given.issuperset(map(_said, other.assuming)) for other in known or ()
+            _said(other) == said
+            and given.issuperset(map(_said, other.assuming))
+            and _two_meanings((*_relied(theorem), *_relied(other))) is None
+            for other in known or ()
         ):  # what is proved, of nothing more than is given, need not be assumed
             raise NotProvedError(f"{where}: {theorem.id} does not say that it assumes {assumption.what}")
 
 
 def _relied(theorem: Proved) -> list[Definition]:
     """The definitions that a theorem rests on: those of its steps, and of the theorems that these use as they are."""
-    found, waiting, seen = list[Definition](), [theorem], set[int]()
+    found = list[Definition]()
+    for used in (used for one in _closure(theorem, instances=False) for used in _used(one)):
+        if isinstance(used, Definition):
+            found.append(used)
+        elif isinstance(used, Instance):
+            found += used.definitions
+    return found
+
+
+def _closure(theorem: Proved, *, instances: bool = True) -> list[Proved]:
+    """The theorem, and all that it uses; with other letters too, or only as they are."""
+    found, waiting = dict[int, Proved](), [theorem]
     while waiting:
         one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        for used in _used(one):
-            if isinstance(used, Definition):
-                found.append(used)
-            elif isinstance(used, Instance):
-                found += used.definitions
-            elif isinstance(used, Theorem | Induction):
-                waiting.append(used)
-    return found
+        if id(one) not in found:
+            found[id(one)] = one
+            for used in _used(one):
+                if isinstance(used, Theorem | Induction):
+                    waiting.append(used)
+                elif isinstance(used, Instance) and instances:
+                    waiting.append(used.of)
+    return list(found.values())
 
 
 def _used(theorem: Proved) -> Iterator[Usable]:
@@ -792,14 +940,31 @@ def _used(theorem: Proved) -> Iterator[Usable]:
 
 
 def _refuse_two_meanings(theorem: Proved) -> None:
-    """One symbol has one definition in all that a theorem rests on."""
-    meanings = dict[Expression, Expression]()
-    for definition in _relied(theorem):
-        indices = sorted(definition.symbol.atoms(Index), key=str)
-        names = {index: Index(f"n{number}", index.size) for number, index in enumerate(indices)}
-        symbol, expression = (_normal(replaced(side, names)) for side in (definition.symbol, definition.expression))
-        if meanings.setdefault(symbol, expression) != expression:
-            raise NotProvedError(f"{theorem.id}: it rests on two definitions of {definition.symbol}")
+    """One symbol has one definition in all that a theorem rests on, which does not speak of itself."""
+    definitions = _relied(theorem)
+    for one in definitions:
+        symbol, expression = one.symbol, one.expression
+        if symbol.is_number:
+            raise NotProvedError(f"{theorem.id}: {symbol} is a number, and has a definition")
+        if any(getattr(symbol, f"is_{sign}") and getattr(expression, f"is_{sign}") is False for sign in _SIGNS):
+            raise NotProvedError(f"{theorem.id}: {symbol} is defined as {expression}, which it cannot be")
+        if rewritten(expression, symbol, sympy.Dummy()) != renamed(expression, (f"{name}_" for name in fresh_names())):
+            raise NotProvedError(f"{theorem.id}: {symbol} is defined by itself")
+    twice = _two_meanings(definitions)
+    if twice is not None:
+        raise NotProvedError(f"{theorem.id}: it rests on two definitions of {twice}")
+
+
+def _two_meanings(definitions: Sequence[Definition]) -> Expression | None:
+    """What is defined twice, perhaps with other letters, or for some places once more."""
+    for one, other in itertools.permutations({id(one): one for one in definitions}.values(), 2):
+        found = rewritten(one.symbol, other.symbol, other.expression)
+        if found != one.symbol and _normal(found) != _normal(one.expression):
+            return one.symbol
+    return None
+
+
+_SIGNS = ("positive", "negative", "nonnegative", "nonpositive", "nonzero", "real", "integer")
 
 
 def _said(equation: Any) -> tuple[Any, ...]:
@@ -811,11 +976,13 @@ _normal = functools.lru_cache(maxsize=None)(normal)
 
 
 def _unfolded(expression: Expression, using: Sequence[Usable]) -> Expression:
+    """By each equation in turn; a hypothesis speaks of its own number only."""
     for equation in using:
         if equation.relation != "=":
             raise NotProvedError(
                 f"{equation.symbol} {equation.relation} {equation.expression} is no equation; give it as a bound"
             )
         over = {equation.over} if isinstance(equation, Induction) else set()
-        expression = rewritten(expression, equation.symbol, equation.expression, also=over)
+        alone = isinstance(equation, Statement)
+        expression = rewritten(expression, equation.symbol, equation.expression, also=over, letters=not alone)
     return expression

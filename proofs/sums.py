@@ -37,7 +37,11 @@ __all__ = [
     "array",
     "differentiated",
     "free_indices",
+    "fresh_names",
     "integrated",
+    "lacking",
+    "matched",
+    "may_be",
     "normal",
     "renamed",
     "replaced",
@@ -59,6 +63,8 @@ class Index(Symbol):  # type: ignore[misc] # SymPy has no types
         """An index of this name."""
         index: Index = Symbol.__xnew__(cls, name, integer=True, positive=True)
         index.size = sympy.sympify(size)
+        if not index.size.is_integer or not index.size.is_positive or index.size.has(Index):
+            raise ValueError(f"{name} runs to {size}, which is no size")
         return index
 
     def __getnewargs_ex__(self) -> tuple[tuple[str, Expression], dict[str, Any]]:
@@ -409,12 +415,33 @@ def _canonical(term: _Term) -> tuple[tuple[Any, ...], Expression]:
 # ------------------------------------------------------------------------------------------------------------ rewriting
 
 
+_KINDS = ("positive", "negative", "nonnegative", "nonpositive", "nonzero", "integer")
+"""What a letter may be said to be, so that what takes its place must be it too."""
+
+
+def lacking(old: Expression, new: Expression) -> str | None:
+    """What a letter or an element is said to be, and what takes its place may not be."""
+    if old.is_real and (new.is_real is False or new.has(sympy.I)):
+        return "real"
+    return next((kind for kind in _KINDS if getattr(old, f"is_{kind}") and not getattr(new, f"is_{kind}")), None)
+
+
+def may_be(letter: Symbol, value: Expression) -> bool:
+    """Whether a letter may stand for it: an index for one of its range, a number for one of its kind."""
+    if isinstance(letter, Index):
+        return isinstance(value, Index) and bool(value.size == letter.size)
+    if isinstance(letter, Between):
+        low, high = value.ends if isinstance(value, Between) else (value, value)
+        return bool((low - letter.ends[0]).is_nonnegative and (letter.ends[1] - high).is_nonnegative)
+    return lacking(letter, sympy.sympify(value)) is None
+
+
 def matched(
     pattern: Expression, expression: Expression, variables: frozenset[Symbol], so_far: Mapping[Symbol, Expression]
 ) -> Mapping[Symbol, Expression] | None:
     """What the variables of a pattern stand for in an expression that has its form; None if it has not."""
     if pattern in variables:
-        if isinstance(pattern, Index) and (not isinstance(expression, Index) or expression.size != pattern.size):
+        if not may_be(pattern, expression):
             return None
         known = so_far.get(pattern)
         return {**so_far, pattern: expression} if known is None or known == expression else None
@@ -429,19 +456,28 @@ def matched(
     return found
 
 
-def rewritten(expression: Expression, left: Expression, right: Expression, also: Iterable[Symbol] = ()) -> Expression:
+def rewritten(
+    expression: Expression,
+    left: Expression,
+    right: Expression,
+    also: Iterable[Symbol] = (),
+    *,
+    letters: bool = True,
+) -> Expression:
     """Everywhere, right in place of left, for all values of its indices, and of the letters in f(t) of a function.
 
-    Other symbols stand for themselves, but for those in `also`, which stand for anything too.
+    Other symbols stand for themselves, but for those in `also`, which stand for anything of their kind too. Without
+    `letters` so do those in f(t).
     """
-    letters = (
-        {symbol for symbol in left.args if isinstance(symbol, Symbol)} if isinstance(left, AppliedUndef) else set()
-    )
-    variables = frozenset(left.atoms(Index) | letters | set(also))
+    places = left.args if letters and isinstance(left, AppliedUndef) else ()
+    variables = frozenset(left.atoms(Index) | {place for place in places if isinstance(place, Symbol)} | set(also))
+    bound = left.atoms(Index) - free_indices(left)
 
     def at(e: Expression) -> Expression:
         found = matched(left, e, variables, {})
-        if found is not None:
+        if found is not None and all(
+            free_indices(value) <= free_indices(e) for letter, value in found.items() if letter not in bound
+        ):  # such as no index of a sum around it
             return renamed(right, fresh_names()).xreplace(dict(found))
         if not e.args or isinstance(e, IndexedBase):
             return e

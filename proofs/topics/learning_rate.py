@@ -1030,7 +1030,8 @@ INTERPOLATION = Theorem(
     holds=NOT_AT_TWO,
     law=(LAWS + "on_interpolating_data_every_variant_reaches_the_minimum",),
 )
-FALLING = 1 / (lam * (t + 1))
+later = Letter("t", integer=True, positive=True)
+FALLING = 1 / (lam * (later + 1))
 FALL_FIRST = Definition(
     F[1],
     sigma**2 / lam**2,
@@ -1038,40 +1039,40 @@ FALL_FIRST = Definition(
     r"with the falling rate $`\eta_{t} = 1/(\lambda (t + 1))`$ the first step leaves the noise alone: its factor is 0",
 )
 FALL_ON = Definition(
-    F[t + 1],
-    (1 - FALLING * lam) ** 2 * F[t] + FALLING**2 * sigma**2,
+    F[later + 1],
+    (1 - FALLING * lam) ** 2 * F[later] + FALLING**2 * sigma**2,
     "",
     "and the mean square of the error goes on by [[noise-step]]",
     source='for such rates: Robbins, Monro, "A stochastic approximation method", Annals of Mathematical Statistics 22 '
     "(1951), 400–407",
 )
-FALL_CLAIM = Statement(F[t], "=", sigma**2 / (lam**2 * t))
+FALL_CLAIM = Statement(F[later], "=", sigma**2 / (lam**2 * later))
 FALL = Induction(
     "falling-rate",
     "A rate that falls like 1/t arrives",
     FALL_CLAIM,
-    over=t,
+    over=later,
     first=ONE,
-    following=t + 1,
+    following=later + 1,
     base=(Step("=", sigma**2 / lam**2, "after the first step", "definition", (FALL_FIRST,)),),
     step=(
         Step(
             "=",
-            (1 - FALLING * lam) ** 2 * F[t] + FALLING**2 * sigma**2,
+            (1 - FALLING * lam) ** 2 * F[later] + FALLING**2 * sigma**2,
             "one step more",
             "definition",
             (FALL_ON,),
         ),
         Step(
             "=",
-            (1 - FALLING * lam) ** 2 * sigma**2 / (lam**2 * t) + FALLING**2 * sigma**2,
+            (1 - FALLING * lam) ** 2 * sigma**2 / (lam**2 * later) + FALLING**2 * sigma**2,
             "what is claimed for t",
             "definition",
             (FALL_CLAIM,),
         ),
         Step(
             "=",
-            sigma**2 / (lam**2 * (t + 1)),
+            sigma**2 / (lam**2 * (later + 1)),
             r"$`\left(\frac{t}{t+1}\right)^{2} \frac1t + \frac{1}{(t+1)^{2}} = \frac{1}{t+1}`$",
             "fractions",
         ),

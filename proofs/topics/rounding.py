@@ -26,7 +26,7 @@ LAW = "proofs/test_rounding_page.py::"
 # --------------------------------------------------------------------------------------------------------- worst case
 
 n = size("n")
-k = Letter("k", integer=True, positive=True)
+k = Letter("k", integer=True, nonnegative=True)
 i, j, l = Index("i", n), Index("j", n), Index("l", n)
 u = Letter("u", positive=True)
 gamma = Function("gamma", nonnegative=True)
