@@ -778,6 +778,7 @@ def verify(theorem: Proved, known: Iterable[Proved] | None = None) -> None:
     """
     known = None if known is None else list(known)
     _refuse_two_meanings(theorem)
+    _refuse_what_is_no_constant(theorem)
     if isinstance(theorem, Theorem):
         _chain(theorem, theorem.id, theorem.start, theorem.steps, known, hypothesis=None)
         return
@@ -844,6 +845,8 @@ def _chain(
         tactic, where = TACTICS[step.tactic], f"{name}, step {number} ({step.tactic})"
         for used in (*step.using, *(fact for bound in step.bounds for fact in bound.facts)):
             _may_use(where, used, theorem, known, hypothesis)
+        for side in (left, step.expression):
+            _refuse_at_one_point(where, side, step.using)
         a, b = _unfolded(left, step.using), _unfolded(step.expression, step.using)
         slack = _slack(where, step)
         if step.relation in "≤<":
@@ -857,6 +860,21 @@ def _chain(
         if against is not None:
             raise NotProvedError(f"{where}: {stated} is proved, but not for {against}")
         left = step.expression
+
+
+def _refuse_at_one_point(where: str, side: Expression, using: Sequence[Usable]) -> None:
+    """What is assumed of a letter, at one point, is not put under a derivative or an integral by that letter."""
+    for equation in using:
+        if isinstance(equation, Definition):
+            continue
+        alone = isinstance(equation, Assumption | Statement)
+        assumed: Sequence[Any] = (equation,) if alone else equation.assuming  # type: ignore[union-attr] # the others have
+        spoken = set[Any]().union(*(_letters(each.symbol) | _letters(each.expression) for each in assumed))
+        mark = sympy.Dummy()
+        for each in side.atoms(sympy.Derivative, sympy.Integral, sympy.Limit):
+            varied = set[Any]().union(*map(_letters, getattr(each, "variables", each.args[1:2])))
+            if varied & spoken and rewritten(each.args[0], equation.symbol, mark).has(mark):
+                raise NotProvedError(f"{where}: {equation.symbol} is assumed at one point, and stands in {each}")
 
 
 def _slack(where: str, step: Step) -> Expression:
@@ -962,6 +980,49 @@ def _two_meanings(definitions: Sequence[Definition]) -> Expression | None:
         if found != one.symbol and _normal(found) != _normal(one.expression):
             return one.symbol
     return None
+
+
+def _refuse_what_is_no_constant(theorem: Proved) -> None:
+    """What a derivative, an integral or a limit has held still does not depend on its variable by any definition."""
+    speaks = dict[Any, set[Any]]()
+    for definition in _relied(theorem):
+        speaks.setdefault(_head(definition.symbol), set()).update(_letters(definition.expression))
+    for one in _closure(theorem, instances=False):
+        for letter, variable in _held(one):
+            found, waiting = set[Any](), {letter}
+            while waiting:
+                found |= waiting
+                waiting = set[Any]().union(*(speaks.get(each, set()) for each in waiting)) - found
+            if variable in found:
+                raise NotProvedError(f"{theorem.id}: {letter} depends on {variable}, and {one.id} holds it still")
+
+
+def _held(theorem: Proved) -> Iterator[tuple[Any, Any]]:
+    """The letters that a step holds still, each with the variable of the derivative, integral or limit."""
+    for left, step in _sides(theorem):
+        if step.tactic not in ("derivative", "exponentials", "integral", "monotone", "limit"):
+            continue
+        for side in (left, step.expression):
+            for each in _unfolded(side, step.using).atoms(sympy.Derivative, sympy.Integral, sympy.Limit):
+                variables = getattr(each, "variables", each.args[1:2])
+                varied = set[Any]().union(*map(_letters, variables))
+                for letter in _letters(each.args[0]) - varied:
+                    yield from ((letter, variable) for variable in varied)
+
+
+def _sides(theorem: Proved) -> Iterator[tuple[Expression, Step]]:
+    """Each step with the expression before it."""
+    chains: list[tuple[Expression, Sequence[Step]]] = []
+    if isinstance(theorem, Theorem):
+        chains.append((theorem.start, theorem.steps))
+    else:
+        for value, chain in ((theorem.first, theorem.base), (theorem.following, theorem.step)):
+            chains.append((theorem.claim.at({theorem.over: value}).symbol, chain))
+    for start, steps in chains:
+        before = start
+        for step in steps:
+            yield before, step
+            before = step.expression
 
 
 _SIGNS = ("positive", "negative", "nonnegative", "nonpositive", "nonzero", "real", "integer")

@@ -36,12 +36,18 @@ PAGE = Page(
         Prose(
             "* **Induction.** What holds for the first number, and for the next one if for the one before, holds for "
             "all of them. The base and the step are chains of their own, and the hypothesis may be used for no other "
-            "number. Orders of summation, tiles and layers are gone through in the same way.\n"
+            "number. Orders of summation, tiles and layers are gone through in the same way. One that goes downwards "
+            "from a symbol, as from the last layer K, speaks of no number beyond it.\n"
             "* **Letters.** What is proved of a symbol holds of everything that its assumptions are true of; other "
-            "letters may take its place only if the same is assumed or defined of them, which is checked. An undefined "
-            "function σ may be any that has the derivatives that are written.\n"
+            "letters may take its place only if they are of the same kind (positive, whole, an index of the same "
+            "range) and the same is assumed or defined of them, which is checked. An undefined function σ may be any "
+            "that has the derivatives that are written.\n"
+            "* **Assumptions** that have an index are about all its values. What is assumed at one point is not put "
+            "under a derivative, and what a derivative holds still does not depend on its variable by a definition: "
+            "both are checked.\n"
             "* **Cases.** z > 0 and z < 0, or the parts of a line, are theorems of their own; that together they cover "
             "everything is seen, not proved.\n"
+            "* **Names.** A definition without a source gives a name to something on its page.\n"
             "* **Denominators** that are written are not 0, and logarithms are of positive numbers.\n"
             "* **Matrix form** is notation for what is proved of each element.\n"
             "* **Derivatives.** A finite sum may be differentiated term by term. A slope that is continuous at a point "
@@ -70,7 +76,8 @@ PAGE = Page(
             "SymPy is a large program, and now and then it is wrong about just such sums. So no step rests on it "
             "alone: "
             "every step is written out for small sizes and tried with numbers, by code that shares nothing with the "
-            "tactics; and its general `simplify` is never asked. Two faults that were met:"
+            "tactics; and its general `simplify` is never asked. It tries few numbers, looks at ≥ where > is stated, "
+            "and says nothing where a root or a logarithm is no number. Two faults that were met:"
         ),
         Fails(
             "an index inside a sum is taken for one outside",
@@ -100,6 +107,7 @@ print(simplify(-Sum(picked, (i, 1, m))))
         Prose(
             "| | what is held | where a test sees that it can fail |\n| --- | --- | --- |\n"
             "| 1 | every step holds by its tactic | [`test_kernel.py`](../tests/proofs/test_kernel.py): a wrong sign; "
+            "[`test_soundness.py`](../tests/proofs/test_soundness.py): three dozen ways around the kernel; "
             "[`test_inequalities.py`](../tests/proofs/test_inequalities.py): a wrong certificate |\n"
             "| 2 | numbers do not contradict it | `test_kernel.py`: a tactic that believes anything |\n"
             "| 3 | the page says what was checked | "
