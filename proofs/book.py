@@ -133,6 +133,7 @@ span.wide { display: inline-block; vertical-align: middle; overflow-y: hidden; }
 table { border-collapse: collapse; margin: 1em 0; }
 th, td { text-align: left; padding: .45em .8em; border-top: 1px solid var(--line); vertical-align: middle; }
 th { border-top: 0; } td:first-child code { opacity: .65; }
+th:last-child, td:last-child { min-width: 11rem; }
 img { max-width: 100%; height: auto; }
 nav { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 1em; font-size: .95rem; }
 @media print {
