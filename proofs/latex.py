@@ -27,7 +27,7 @@ def letter(name: str) -> str:
     plain = name.rstrip("'")
     head, _, tail = plain.partition("_")
     head = head or "i"  # an index whose name is fresh, such as _0
-    first = f"\\{head}" if head in GREEK.split() else head if len(head) == 1 else rf"\mathrm{{{head}}}"
+    first = f"\\{head}" if head in (*GREEK.split(), "tanh") else head if len(head) == 1 else rf"\mathrm{{{head}}}"
     below = tail if tail.isdigit() or len(tail) == 1 else rf"\mathrm{{{tail}}}"
     return first + (f"_{{{below}}}" if tail else "") + "'" * (len(name) - len(plain))
 
@@ -93,16 +93,17 @@ class _Printer(LatexPrinter):  # type: ignore[misc] # SymPy has no types
         return signs + inner
 
     def _print_Mul(self, e: Expression) -> str:  # noqa: N802
+        number, rest = e.as_coeff_Mul()
+        if number.is_negative:
+            positive = Mul(-number, rest, evaluate=False) if rest.is_Add and number != -1 else -number * rest
+            return rf"- \left({self._print(positive)}\right)" if positive.is_Add else f"- {self._print(positive)}"
         sums = [factor for factor in e.args if isinstance(factor, Sum)]
         last = [factor for factor in e.args if isinstance(factor, Derivative | Subs)] or sums
         if not last or len(sums) > 1 or (sums and last != sums):
             return str(super()._print_Mul(Mul(*sorted(e.as_ordered_factors(), key=_late), evaluate=False)))
         rest = Mul(*(factor for factor in e.args if factor not in last), evaluate=False)  # ½ (1 − t) stays a product
-        sign, first = ("", rest) if rest not in (1, -1) else (" - " if rest == -1 else "", None)
-        begin = (
-            "" if first is None else self._print(first) if not first.is_Add else rf"\left({self._print(first)}\right)"
-        )
-        return f"{sign}{begin} " + " ".join(self._print(factor) for factor in last)
+        begin = "" if rest == 1 else rf"\left({self._print(rest)}\right)" if rest.is_Add else self._print(rest)
+        return f"{begin} " + " ".join(self._print(factor) for factor in last)
 
     def _print_KroneckerDelta(self, e: Expression, exp: Any = None) -> str:  # noqa: N802
         return rf"[{self._print(e.args[0])} = {self._print(e.args[1])}]"
@@ -161,7 +162,7 @@ def latex(expression: Expression) -> str:
     '\\sum_{s=1}^{N} \\delta_{s j}^{2}'
     """
     text = str(_PRINTER.doprint(expression))
-    text = re.sub(r"\\left\[(.*?)\\right\]", r"[\1]", text)
+    text = re.sub(r"\\left\[(.*?)\\right\]", r"[\1]", re.sub(" +", " ", text).strip())
     return text.replace(r"\left|", r"\left\lvert ").replace(r"\right|", r"\right\rvert ").replace("|", r"\vert ")
 
 

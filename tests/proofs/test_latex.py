@@ -6,7 +6,7 @@ import doctest
 from typing import Any
 
 import pytest
-from sympy import Abs, Derivative, Function, KroneckerDelta, Rational, Subs, Symbol, exp, log
+from sympy import Abs, Derivative, Function, KroneckerDelta, Mul, Rational, Subs, Symbol, exp, log
 
 from proofs import latex as module
 from proofs.latex import latex, letter, shape
@@ -32,7 +32,10 @@ f, t = Function("f"), Symbol("t", real=True)
         (Derivative(f(t), t), r"f'\left(t\right)"),
         (Derivative(f(t), t, t), r"f''\left(t\right)"),
         (2 * Derivative(f(t), t), r"2 f'\left(t\right)"),
-        (-Derivative(f(t), t), r" -  f'\left(t\right)"),
+        (-Derivative(f(t), t), r"- f'\left(t\right)"),
+        (Mul(Rational(-1, 2), 1 - t, evaluate=False), r"- \frac{1 - t}{2}"),
+        (exp(-(t**2) / 2), r"e^{- \frac{t^{2}}{2}}"),
+        (t - 2 * x[s, i], r"t - 2 x_{s i}"),
         ((t + 1) * Derivative(f(t), t), r"\left(t + 1\right) f'\left(t\right)"),
         (Subs(Derivative(f(t), t), t, x[s, i]), r"f'\left(x_{s i}\right)"),
         (Derivative(t**2 + x[s, i], t), r"\frac{\partial}{\partial t} \left(t^{2} + x_{s i}\right)"),
