@@ -330,6 +330,7 @@ EXPECTED = Theorem(
     holds="every η > 0",
     matrix=r"\mathbb{E}\, L(\mathbf{w} - \eta h_s) \le L(\mathbf{w}) - \eta \lVert g \rVert^2 + "
     r"\frac{\eta^2 \lambda}{2} \, \mathbb{E} \lVert h_s \rVert^2",
+    law=("laws/test_descent.py::test_in_expectation_a_step_for_one_sample_costs_what_its_noise_does",),
 )
 MOMENT = Theorem(
     "second-moment",
@@ -395,6 +396,7 @@ FALLS = Theorem(
     ),
     assuming=(*OF_SAMPLE_ASSUMED, MEAN, VARIANCE, QUIET),
     sizes="any numbers P of parameters and N of samples",
+    law=("laws/test_descent.py::test_in_expectation_a_step_for_one_sample_costs_what_its_noise_does",),
 )
 FRACTION = sigma**2 / B * (n - B) / (n - 1)
 OF_BATCH = NOISY.at({N: M, s: beta, SAMPLE: lambda s: BATCH[s], h: lambda s, i: b[s, i]})
@@ -600,6 +602,9 @@ REGRESSION_STEP = Theorem(
     ),
     sizes="any numbers N of samples and P of parameters",
     matrix=r"L(\mathbf{w} - \eta g) = L(\mathbf{w}) - \eta \lVert g \rVert^2 + \frac{\eta^2}{2} \, g^{\top} A g",
+    law=(
+        "laws/test_learning_rate.py::test_below_one_over_lambda_every_coordinate_stays_on_its_side_and_the_loss_falls",
+    ),
 )
 REGRESSION_DESCENT = Theorem(
     "least-squares-descent",

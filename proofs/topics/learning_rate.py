@@ -212,6 +212,9 @@ REGRESSION_STEP = Theorem(
     matrix=r"e' = (I - \eta A)\, e, \qquad e = w - w^{*}",
     code=(STEP, GRADIENT),
     run=Execution({**REGRESSION, "w^{*}": (P,), "eta": ()}, _error_after, axes=(k,), draw={r"\tilde{x}": _ones}),
+    law=(
+        "laws/test_learning_rate.py::test_below_one_over_lambda_every_coordinate_stays_on_its_side_and_the_loss_falls",
+    ),
 )
 
 EIGEN = Assumption(
@@ -285,6 +288,9 @@ EIGEN_STEP = Theorem(
     assuming=(EIGEN,),
     sizes=SIZES + ", and every η",
     matrix=r"v^{\top} (I - \eta A)\, e = (I - \eta \Lambda)\, v^{\top} e",
+    law=(
+        "laws/test_learning_rate.py::test_below_one_over_lambda_every_coordinate_stays_on_its_side_and_the_loss_falls",
+    ),
 )
 
 # ------------------------------------------------------------------------------------------------------- on a quadratic
@@ -306,6 +312,9 @@ QUADRATIC_STEP = Theorem(
     ),
     sizes=SIZES + ", and every η",
     matrix=r"e' = (I - \eta \Lambda)\, e",
+    law=(
+        "laws/test_learning_rate.py::test_below_one_over_lambda_every_coordinate_stays_on_its_side_and_the_loss_falls",
+    ),
 )
 BEGIN = Definition(e[0, i], a[i], "(P,)", "the coordinates of the error before the first step")
 GO_ON = Definition(
@@ -569,6 +578,9 @@ VANISHES = Theorem(
         ),
     ),
     sizes=EVERY + ", every η, and all numbers t of steps",
+    law=(
+        "laws/test_learning_rate.py::test_between_one_and_two_over_lambda_the_top_coordinate_overshoots_every_time_and_converges",
+    ),
 )
 STAYS = Assumption(FACTOR, "≥", ZERO, "a rate of at most 1/λ")
 SLOW = Theorem(
@@ -788,6 +800,7 @@ STRONG_STEP = Theorem(
     ),
     assuming=(LEMMA, STRONG, RISES, BELOW_TWO),
     sizes=SIZES + ", and all steps t",
+    law=("laws/test_learning_rate.py::test_full_batches_reach_the_global_minimum_of_logistic_regression",),
 )
 STRONG_CLAIM = Statement(L[t] - lowest, "≤", CONTRACTION**t * (L[0] - lowest))
 STRONG_RATE = Induction(

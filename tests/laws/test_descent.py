@@ -3,6 +3,7 @@
 Of what is asserted here for floats, this is proved in
 proofs: last-batch-change, last-batch-rises, last-batch-nominal.
 proofs: descent-lemma, descent-decreases, descent-with-noise.
+proofs: descent-in-expectation, descent-expected, batch-weight.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ proofs: small-rates-are-slow, small-rates-arrive, no-better-rate, best-rate, gra
 proofs: one-over-lambda, noise-steps, noise-floor, noise-level-above, noise-level-below, noise-level-limit,
 proofs: interpolation.
 proofs: least-squares-descent.
+proofs: strongly-convex-step, quadratic-vanishes, quadratic-step, eigenbasis-step, regression-step, least-squares-step.
 """
 
 from __future__ import annotations
