@@ -160,7 +160,7 @@ M, H, R = size("m"), size("n"), size("r")
 x, w, b, z, v, c, y = map(array, ("x", "w", "b", "z", "v", "c", "y"))
 a, a_ = Index("i", M), Index("l", M)
 u, u_ = Index("j", H), Index("q", H)
-o = Index("p", R)
+o, o_ = Index("p", R), Index("t", R)
 sigma, letter = Function("sigma"), Letter("u", real=True)
 
 
@@ -220,7 +220,7 @@ ACTIVATION_JACOBIAN = Theorem(
             "derivative",
         ),
     ),
-    sizes="all numbers N of samples and m of units, and any differentiable σ",
+    sizes="all numbers N of samples and m of units, and any σ",
     holds="every z at which σ has a derivative",
 )
 ACTIVATION = Theorem(
@@ -236,7 +236,7 @@ ACTIVATION = Theorem(
         ),
         Step("=", delta[s, a] * slope(z[s, a]), "of the sum over l the term l = i is left", "sums"),
     ),
-    sizes="all numbers N of samples and m of units, and any differentiable σ",
+    sizes="all numbers N of samples and m of units, and any σ",
     holds="every z at which σ has a derivative",
     matrix=r"\frac{\partial L}{\partial z} = \delta \circ \sigma'(z)",
     code=("refnn.activations:Activation.backward",),
@@ -277,7 +277,7 @@ DENSE_STEP = Theorem(
             "sums",
         ),
     ),
-    sizes="all numbers N of samples, m of units before the dense layer and n after it, and any differentiable σ",
+    sizes="all numbers N of samples, m of units before the dense layer and n after it, and any σ",
     holds="every z at which σ has a derivative",
     matrix=r"\frac{\partial L}{\partial z} = (\delta w^{\top}) \circ \sigma'(z)",
     code=("refnn.layers:Dense.backward", "refnn.activations:Activation.backward"),
@@ -356,7 +356,7 @@ def _composed(id_: str, title: str, number: int, by: Expression, matrix: str, fo
                 "derivative",
             ),
         ),
-        sizes="all numbers N of samples, m of inputs, n of hidden units and r of outputs, and any differentiable σ",
+        sizes="all numbers N of samples, m of inputs, n of hidden units and r of outputs, and any σ",
         holds="all points at which no hidden unit stands at a kink of σ",
         matrix=matrix,
         code=("refnn.network:Network.differentiate", "refnn.network:Network.backward"),
@@ -382,12 +382,12 @@ NETWORK_LAST = _composed(
     "backprop-network-last",
     "The same for the weight of the last layer",
     3,
-    v[u_, o],
+    v[u_, o_],
     r"(h^{(2)})^{\top} \delta^{(3)} = \frac{1}{N}\, (h^{(2)})^{\top} (h^{(3)} - y) = \frac{\partial L}{\partial v}",
     (
-        total(h[2, s, u_] * delta[3, s, o], s),
-        total(h[2, s, u_] * (h[3, s, o] - y[s, o]), s) / N,
-        total(sigma(_inner(s, u_)) * (_outer(s, o) - y[s, o]), s) / N,
+        total(h[2, s, u_] * delta[3, s, o_], s),
+        total(h[2, s, u_] * (h[3, s, o_] - y[s, o_]), s) / N,
+        total(sigma(_inner(s, u_)) * (_outer(s, o_) - y[s, o_]), s) / N,
     ),
 )
 
@@ -521,7 +521,10 @@ INPUT_COST = Theorem(
 
 F, B = (IndexedBase(name, integer=True, positive=True) for name in ("F", "B"))
 FORWARD_ONE = Definition(
-    F[1], N * width[0] * width[1], "", "F⁽ᵏ⁾ counts the pass forward through the first k dense layers: the first one"
+    F[1],
+    N * width[0] * width[1],
+    "",
+    "F⁽ᵏ⁾ counts the multiplications forward through the first k dense layers; for the first one",
 )
 FORWARD_MORE = Definition(F[k + 1], F[k] + N * width[k] * width[k + 1], "", "and each further one, by [[cost-forward]]")
 BACKWARD_ONE = Definition(
@@ -809,7 +812,7 @@ PAGE = Page(
             "it. `gradient` is the sum of the theorem before, and `backward` is one step of the recursion.\n\n"
             "## Two kinds of layers\n\n"
             "The proof assumed that a layer acts on each sample alone. A dense layer does, and its Jacobian is its "
-            "weight, the same for all samples:"
+            "weight, transposed, the same for all samples:"
         ),
         DENSE_JACOBIAN,
         Prose("So does an activation, whose Jacobian is nearly all zeros:"),

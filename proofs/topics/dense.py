@@ -224,8 +224,8 @@ PAGE = Page(
         Prose(
             "A loss L depends on the parameters through all outputs of all samples. By the chain rule its gradient is "
             r"a sum over them, $`\sum_{s} \sum_{j} \delta_{s j}\, \partial z_{s j}/\partial w_{k l}`$, in which δ "
-            "holds all that needs to be known of what comes after. This sum is what the three theorems are about; it "
-            "is called a vector-Jacobian product."
+            "holds all that needs to be known of what comes after. This sum, and its like for b and x, is what "
+            "the next three theorems are about; it is called a vector-Jacobian product."
         ),
         WEIGHT,
         BIAS,
@@ -235,7 +235,7 @@ PAGE = Page(
         Fails(
             "a square weight hides a transpose",
             "If m and n are equal, a wrong product has the right shape too, and where the weight is symmetric even the "
-            "right numbers. So no test of refnn has two equal sizes.",
+            "right numbers. So the tests that are to catch it draw each size for itself, and take unequal ones.",
             """
 import numpy as np
 delta, w = np.array([[1.0, 2.0]]), np.array([[1.0, 3.0], [3.0, 5.0]])

@@ -44,8 +44,8 @@ PARTIAL = Definition(
     Derivative(phi(x, y), x),
     _limit((phi(x + h, y) - phi(x, y)) / h),
     "",
-    "the partial derivative in x is the derivative as a function of x alone; y stands for all other variables, which "
-    "do not move",
+    "the partial derivative of φ in x is the derivative of φ as a function of x alone; y stands for all other "
+    "variables, which do not move",
     source='Rudin, "Principles of Mathematical Analysis" (3rd ed. 1976), definition 9.16, eq. (25)',
 )
 SQUARE = Theorem(
