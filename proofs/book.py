@@ -21,7 +21,19 @@ __all__ = ["mathml", "page_html", "write"]
 _LONG = 40
 """Characters of LaTeX from which on mathematics in a line may be wider than a phone, and is scrolled then."""
 
+_HEAD = 12
+"""Tokens of a table up to its third heading, and no further than its first row."""
+
 _TAG = re.compile(r"\\tag\{([^}]*)\}")
+
+_PRIMED = re.compile(r"<msup>(<m[ion]\b[^>]*>[^<]*</m[ion]>)<mi>(&#x0203[234];)</mi></msup>")
+
+_PRIMED_BELOW = re.compile(
+    r"<msubsup>(<m[ion]\b[^>]*>[^<]*</m[ion]>)((?:(?!</?msubsup>).)*?)<mi>(&#x0203[234];)</mi></msubsup>"
+)
+
+_WORD = re.compile(r"<m[io]>(?!lim<)([A-Za-z]{2,})</m[io]>")
+"""The name of a function; that of a limit has something below it."""
 
 
 def mathml(latex: str, *, display: bool = False) -> str:
@@ -41,10 +53,17 @@ def mathml(latex: str, *, display: bool = False) -> str:
     """
     plain = _TAG.sub("", latex).replace(r"\displaystyle", "").strip()
     large = display or r"\displaystyle" in latex
-    found = str(convert(plain, display="block" if large else "inline"))
+    found = _spaced(str(convert(plain, display="block" if large else "inline")))
     return (
         found if display or not large else found.replace('display="block"', 'display="inline" displaystyle="true"', 1)
     )
+
+
+def _spaced(found: str) -> str:
+    """Primes as those of text, which stand high by themselves; and the names of functions next to their brackets."""
+    found = _PRIMED.sub(r'<mrow>\1<mtext class="prime">\2</mtext></mrow>', found)
+    found = _PRIMED_BELOW.sub(r'<msub><mrow>\1<mtext class="prime">\3</mtext></mrow>\2</msub>', found)
+    return _WORD.sub(r'<mo form="prefix" lspace=".17em" rspace="0em">\1</mo>', found)
 
 
 class _Renderer:
@@ -78,7 +97,9 @@ class _Renderer:
         return f'<div class="equation"><div class="wide">{mathml(token.content, display=True)}</div>{number}</div>\n'
 
     def table_open(self, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
-        return '<div class="wide"><table>\n'
+        head = [token.content for token in tokens[place : place + _HEAD] if token.type == "inline"]
+        proof = ' class="proof"' if "because" in head else ""
+        return f'<div class="wide"><table{proof}>\n'
 
     def table_close(self, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
         return "</table></div>\n"
@@ -120,6 +141,7 @@ _STYLE = """
 body { margin: 0 auto; max-width: 56rem; padding: 1rem; line-height: 1.55; overflow-wrap: break-word;
        font-family: "Latin Modern Roman", "STIX Two Text", "Libertinus Serif", Georgia, serif; font-size: 1.1rem; }
 math { font-family: "Latin Modern Math", "STIX Two Math", "Libertinus Math", "Cambria Math", math; }
+.prime { font-family: "STIX Two Text", Georgia, "DejaVu Serif", serif; }
 h1, h2, h3 { line-height: 1.2; margin-top: 2em; } h1 { margin-top: 1em; }
 a { color: var(--link); } a.code { color: inherit; }
 code, pre { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: .85em; }
@@ -133,7 +155,7 @@ span.wide { display: inline-block; vertical-align: middle; overflow-y: hidden; }
 table { border-collapse: collapse; margin: 1em 0; }
 th, td { text-align: left; padding: .45em .8em; border-top: 1px solid var(--line); vertical-align: middle; }
 th { border-top: 0; } td:first-child code { opacity: .65; }
-th:last-child, td:last-child { min-width: 11rem; }
+.proof td:last-child { min-width: 11rem; }
 img { max-width: 100%; height: auto; }
 nav { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 1em; font-size: .95rem; }
 @media print {

@@ -32,12 +32,28 @@ def letter(name: str) -> str:
     return first + (f"_{{{below}}}" if tail else "") + "'" * (len(name) - len(plain))
 
 
+_MOST_PRIMES = 3
+"""A derivative of a higher order has its number in brackets."""
+
+_KNOWN = ("tanh", "sinh", "cosh")
+"""Functions of which LaTeX knows the names."""
+
+
 def _late(factor: Expression) -> int:
     """Where a factor stands in a product: (1 − t) z, q (1 − p) and q ln p."""
     if (isinstance(factor, Add) and not factor.has(Indexed, AppliedUndef)) or _is_bold(factor):
         return 2
     kinds: tuple[Any, ...] = (Number, Symbol, (), (), AppliedUndef, Add, (log, KroneckerDelta))
     return next((place for place, kind in enumerate(kinds) if isinstance(factor, kind)), 3)
+
+
+def _called(name: str) -> str:
+    """The name of a function: one of several letters stands upright, apart from what it is multiplied by."""
+    head, _, below = letter(name).partition("_")
+    if head.startswith(r"\mathrm{"):
+        upright = head.removeprefix(r"\mathrm{").removesuffix("}")
+        head = rf"\{upright}" if upright in _KNOWN else rf"\operatorname{{{upright}}}"
+    return head + (f"_{below}" if below else "")
 
 
 class _Printer(LatexPrinter):  # type: ignore[misc] # SymPy has no types
@@ -120,8 +136,9 @@ class _Printer(LatexPrinter):  # type: ignore[misc] # SymPy has no types
         return rf"\frac{{{above}}}{{{below}}} \left({self._print(e.expr)}\right)"
 
     def _primed(self, e: Derivative, point: Expression) -> str:
-        primes = "'" * len(e.variables)
-        head, _, below = letter(e.expr.func.__name__).partition("_")
+        order = len(e.variables)
+        primes = "'" * order if order <= _MOST_PRIMES else f"^{{({order})}}"
+        head, _, below = _called(e.expr.func.__name__).partition("_")
         return rf"{head}{primes}{f'_{below}' if below else ''}\left({self._print(point)}\right)"
 
     def _print_Subs(self, e: Expression) -> str:  # noqa: N802
@@ -131,7 +148,7 @@ class _Printer(LatexPrinter):  # type: ignore[misc] # SymPy has no types
         return str(super()._print_Subs(e))
 
     def _hprint_Function(self, func: str) -> str:  # noqa: N802
-        return letter(func)
+        return _called(func)
 
     def _needs_mul_brackets(self, expr: Expression, first: bool = False, last: bool = False) -> bool:
         if expr.is_Derivative or expr.func.__name__ == "Subs" or expr.is_Function:

@@ -32,6 +32,11 @@ __all__ = ["index", "rendered"]
 
 _SIGNS = {"=": "=", "≤": r"\le", "≥": r"\ge", "<": "<", ">": ">"}
 
+_HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+
+_MANY = 4
+"""A page of so many parts begins with a list of them."""
+
 HERE = "<!-- Written by `python -m proofs` from the theorems that it checks: change those in proofs/topics. -->"
 
 
@@ -75,6 +80,9 @@ class _Page:
             blocks.append(f"Read before: {self.pages(page.needs)}.")
         if page.symbols:
             blocks.append(table(("symbol", "shape", "what it is"), [_symbol_row(symbol) for symbol in page.symbols]))
+        headings = [each for part in page.parts if isinstance(part, Prose) for each in _HEADING.findall(part.text)]
+        if len(headings) >= _MANY:
+            blocks.append("On this page: " + " · ".join(f"[{each}](#{_place(each)})" for each in headings) + ".")
         for part in page.parts:
             blocks += self.part(part)
         if page.leads:
@@ -119,7 +127,7 @@ class _Page:
     def part(self, part: Any) -> Iterator[str]:
         match part:
             case Prose():
-                yield self.linked(part.text)
+                yield self.linked(_HEADING.sub(_marked, part.text))
             case Display():
                 yield fence(part.latex)
             case Code():
@@ -184,10 +192,10 @@ class _Page:
     def induction(self, theorem: Induction) -> list[str]:
         number = latex(theorem.over)
         blocks = [f"By induction over {inline(number)}, from {inline(f'{number} = {latex(theorem.first)}')}."]
-        begin = theorem.claim.at({theorem.over: theorem.first}).symbol
+        begin = theorem.symbol.xreplace({theorem.over: theorem.first})  # with the names that its indices have
         blocks += self.proof(begin, theorem.base, f"First, {inline(f'{number} = {latex(theorem.first)}')}")
         following = latex(theorem.following)
-        begin = theorem.claim.at({theorem.over: theorem.following}).symbol
+        begin = theorem.symbol.xreplace({theorem.over: theorem.following})
         blocks += self.proof(begin, theorem.step, f"From {inline(number)} to {inline(following)}")
         return blocks
 
@@ -240,6 +248,15 @@ def equation_numbers(page: Page) -> dict[int, str]:
 
 def _anchor(number: str) -> str:
     return f"eq-{number.replace('.', '-')}"
+
+
+def _place(heading: str) -> str:
+    """The anchor of a part of a page, which no theorem has."""
+    return "part-" + re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
+
+
+def _marked(heading: re.Match[str]) -> str:
+    return f'<a id="{_place(heading[1])}"></a>\n\n{heading[0]}'
 
 
 def _name(of: str) -> str:

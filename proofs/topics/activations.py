@@ -1029,12 +1029,12 @@ SILU_ABOVE = _theorem(
 )
 SILU_BELOW = _theorem(
     "silu-slope-below",
-    "The slope of SiLU is at least −0.1, and so above −1.1",
+    "The slope of SiLU is at least −1.1",
     _by(silu, z),
     Step("≥", Rational(-1, 10), "with b = 10", "signs", bounds=(Bound(ONE, (SILU_FLAT.at({b: Integer(10)}),)),)),
     Step("≥", Rational(-11, 10), "which is more than −1.1", "signs"),
 )
-SILU_SLOPE = _absolute("silu-slope", "The largest slope of SiLU", SILU_ABOVE, SILU_BELOW)
+SILU_SLOPE = _absolute("silu-slope", "The slope of SiLU is at most 1.1 in size", SILU_ABOVE, SILU_BELOW)
 
 a = Letter("a", positive=True)
 RANGE_NUMBER = Assumption(exp(-a), "≥", a - 1, "that a is not too large")
@@ -1061,7 +1061,7 @@ SILU_RANGE_NUMBER = Theorem(
 )
 SILU_RANGE = _theorem(
     "silu-range",
-    "SiLU is above −0.279",
+    "SiLU is at least −0.279",
     silu(z),
     Step(
         "≥",
@@ -1290,7 +1290,7 @@ MILLS = Theorem(
 LOWEST = Rational(-17, 100)
 GELU_FAR = Theorem(
     "gelu-range-left",
-    "GELU is above −0.17 left of −2",
+    "GELU is at least −0.17 left of −2",
     gelu(-_far),
     (
         Step("=", -_far * (1 - erf(_far / ROOT)) / 2, "as defined", "definition", (GELU,)),
@@ -1308,7 +1308,7 @@ GELU_FAR = Theorem(
 )
 GELU_RANGE = Theorem(
     "gelu-range",
-    "GELU is above −0.17 between −2 and 0",
+    "GELU is at least −0.17 between −2 and 0",
     gelu(NEAR),
     (
         Step("=", NEAR * (1 + erf(NEAR / ROOT)) / 2, "as defined", "definition", (GELU,)),
@@ -1318,7 +1318,7 @@ GELU_RANGE = Theorem(
 )
 GELU_RIGHT = Theorem(
     "gelu-range-right",
-    "GELU is not negative right of 0",
+    "GELU is at least −0.17 right of 0",
     gelu(p),
     (
         Step("=", p * (1 + erf(p / ROOT)) / 2, "as defined", "definition", (GELU,)),
@@ -1420,7 +1420,9 @@ GELU_TANH_FIRST = _theorem(
         NAMED,
     ),
 )
-GELU_TANH_GATE = _gate("gelutanh-gate", "GELU's approximation", gelu_tanh, GELU_TANH, "tanh is odd, and so is u")
+GELU_TANH_GATE = _gate(
+    "gelutanh-gate", "GELU's approximation", gelu_tanh, GELU_TANH, "tanh is odd, and so is its argument u"
+)
 GELU_TANH_SYMMETRY = _theorem(
     "gelutanh-symmetry",
     "The slopes of GELU's approximation at z and −z",
@@ -1514,7 +1516,7 @@ BEYOND = "all t ≥ 0, which is z ≥ 8"
 LOWEST_TANH = Rational(-171, 1000)
 GELU_TANH_RANGE = Theorem(
     "gelutanh-range",
-    "GELU's approximation is above −0.171 between −8 and 0",
+    "GELU's approximation is at least −0.171 between −8 and 0",
     gelu_tanh(OUTER),
     (
         Step("=", OUTER / (1 + epsilon(OUTER)), "z times a sigmoid", "theorem", (GELU_TANH_STEP,)),
@@ -1524,7 +1526,7 @@ GELU_TANH_RANGE = Theorem(
 )
 GELU_TANH_FAR = Theorem(
     "gelutanh-range-left",
-    "GELU's approximation is above −0.171 left of −8",
+    "GELU's approximation is at least −0.171 left of −8",
     gelu_tanh(-_y),
     (
         Step("=", -_y / (1 + epsilon(-_y)), "z times a sigmoid", "theorem", (GELU_TANH_STEP,)),
@@ -1549,7 +1551,7 @@ GELU_TANH_FAR = Theorem(
 )
 GELU_TANH_RIGHT = Theorem(
     "gelutanh-range-right",
-    "GELU's approximation is not negative right of 0",
+    "GELU's approximation is at least −0.171 right of 0",
     gelu_tanh(p),
     (
         Step("=", p / (1 + epsilon(p)), "z times a sigmoid", "theorem", (GELU_TANH_STEP,)),
@@ -1976,8 +1978,11 @@ PAGE = Page(
         Symbol(r"\delta", "(N, n)", r"the cotangent of the outputs: $`\partial L/\partial f(z)`$"),
         Symbol(r"\lambda, \alpha", "", "the parameters of the leaky ReLU and of ELU; both are positive here"),
         Symbol(r"\Phi, \varphi", "", "the distribution function and the density of the standard normal"),
+        Symbol(r"\sigma, \zeta", "", "the sigmoid and softplus; the other activations have their names"),
+        Symbol(r"\kappa, \epsilon", "", "two functions of which the derivatives of GELU's approximation are made"),
+        Symbol(r"\circ", "", "the product of two arrays of one shape, element by element"),
         Symbol("t, u, p", "", "numbers that are not negative, by which a part of the real line is written"),
-        Symbol("e, w, d, y", "", "likewise, in three lemmas about forms"),
+        Symbol("e, w, d, y", "", "likewise, in three lemmas about forms, where e is not Euler's number"),
         Symbol("b, a, c, x", "", "numbers; what is assumed of them is said with each theorem"),
     ),
     (
@@ -1989,7 +1994,8 @@ PAGE = Page(
             "of the second derivative. Backpropagation multiplies by one slope in each layer, so the largest "
             "slope says "
             "how far it can grow; the largest curvature says how fast the slope can change, which limits the learning "
-            "rate ([[descent]])."
+            "rate ([[descent]]). Bounds of SiLU, GELU and its approximation that are round numbers, such as 1.1, "
+            "are not reached: the extremes have no closed form, and are given there in decimals."
         ),
         Table(
             ("activation", "derivative", "range", "largest slope", "largest curvature"),
@@ -2139,8 +2145,8 @@ for n in (1, 3, 6):
             "less than ½ anyway. The three theorems together cover the real line; that the slope is no less than "
             "1 minus "
             "the largest one follows from [[gelu-symmetry]]. So its absolute value is at most about 1.12890.\n\n"
-            "The smallest value has no closed form. That GELU is above −0.17 is proved in balls between −2 and 0, and "
-            "beyond by the tail of the normal distribution; the smallest value is about −0.16997."
+            "The smallest value has no closed form. That GELU is at least −0.17 is proved in balls between −2 and 0, "
+            "and beyond by the tail of the normal distribution; the smallest value is about −0.16997."
         ),
         GELU,
         *GELU_THEOREMS,
@@ -2150,7 +2156,8 @@ for n in (1, 3, 6):
             "Of the approximation no extreme has a closed form but the curvature at 0. So bounds are proved: "
             "between 0 and "
             "8 in balls, which is a proof for every real number of that range, not for some; beyond 8, where all that "
-            r"bends is $`\epsilon = e^{-2u}`$ times a polynomial, by hand. Both follow for negative z: the "
+            r"bends is $`\epsilon = e^{-2u}`$ times a polynomial, by hand; u is the argument of tanh. "
+            "Both follow for negative z: the "
             r"slopes at z and "
             "−z add up to 1 ([[gelutanh-symmetry]]), so left of 0, where the one at −z is between 0 "
             "([[gelutanh-rises]]) and 1.13, the slope is between −0.13 and 1; and the second derivative is even "

@@ -767,6 +767,8 @@ PAGE = Page(
             "the Jacobian of layer k for each sample: how output i changes with input j",
         ),
         Symbol("F^{(k)}, B^{(k)}", "", "the multiplications of both passes through the first k dense layers"),
+        Symbol(r"\sigma", "", "any activation, a function of one number"),
+        Symbol(r"\circ", "", "the product of two arrays of one shape, element by element"),
     ),
     (
         Prose(

@@ -68,8 +68,9 @@ PAGE = Page(
         Prose(
             "Theorems are about real numbers. The code computes with floats, which round; so it is tried in balls and "
             "in rational numbers, where it must give what the theorem says, for sizes that have nothing to do with "
-            "each other. How far floats are from that is another question: [[rounding]] has the rules by which "
-            "`refnn.tolerance` answers it."
+            "each other. A ball is an interval, a number and a radius, in which the true value lies for certain; Arb "
+            "is the library that computes with balls. How far floats are from that is another question: [[rounding]] "
+            "has the rules by which `refnn.tolerance` answers it."
         ),
         Prose("## Who watches SymPy"),
         Prose(
@@ -82,7 +83,8 @@ PAGE = Page(
         Fails(
             "an index inside a sum is taken for one outside",
             "The derivative of $`\\sum_{i} x_{i}`$ by the one element $`x_{i}`$ is 1, whatever i is called. SymPy 1.14 "
-            "takes it for $`\\sum_{i} 1`$. The kernel gives the indices of sums names of their own first.",
+            "takes it for $`\\sum_{i} 1`$. The kernel, which checks the steps, gives the indices of sums names of "
+            "their own first.",
             """
 from sympy import IndexedBase, Sum, symbols
 i, m = symbols("i m", integer=True, positive=True)

@@ -214,6 +214,7 @@ PAGE = Page(
         Symbol("w", "(m, n)", "the weight"),
         Symbol("b", "(n,)", "the bias"),
         Symbol("z", "(N, n)", "the outputs of the affine layer"),
+        Symbol(r"a, \sigma", "(N, n), ()", "the outputs of a layer of neurons, and the function of one number in it"),
         Symbol(r"\delta", "(N, n)", r"the cotangent of z: $`\partial L/\partial z`$ for a loss L that comes after"),
         Symbol("[i = k]", "", "1 where the indices are equal, and else 0: Kronecker's delta"),
     ),

@@ -586,6 +586,7 @@ a, b, c, s = (Letter(name, real=True) for name in "abcd")
 varepsilon = Letter("varepsilon")
 NILPOTENT = Assumption(varepsilon**2, "=", S.Zero, "ε is a new number, not 0, whose square is 0")
 EACH = "all numbers a, b, c and d, and so for each element of arrays of any shape"
+ONE = "all numbers a and b, and so for each element of arrays of any shape"
 PAIRS: dict[str, tuple[Expression, ...]] = dict.fromkeys(("a", "b", "c", "d", "varepsilon"), ())
 
 
@@ -751,7 +752,7 @@ DUAL_EXP = Theorem(
     "The exponential of a dual number",
     exp(a) + varepsilon * b * Derivative(exp(a), a),
     (Step("=", exp(a) + varepsilon * b * exp(a), "exp is its own derivative", "derivative"),),
-    sizes=EACH,
+    sizes=ONE,
     code=("refnn.arithmetic.dual:_unary",),
     law=("arithmetic/test_dual.py::test_the_tangent_is_the_derivative",),
     run=Execution({"a": (), "b": (), "varepsilon": ()}, _duals(arrays.exp, ("ab",))),
@@ -764,7 +765,7 @@ DUAL_TANH = Theorem(
         Step("=", tanh(a) + varepsilon * b * (1 - tanh(a) ** 2), "SymPy's derivative of tanh", "derivative"),
         Step("=", tanh(a) + varepsilon * b / cosh(a) ** 2, "cosh² − sinh² = 1", "exponentials"),
     ),
-    sizes=EACH,
+    sizes=ONE,
     code=("refnn.arithmetic.dual:_unary",),
     law=("arithmetic/test_dual.py::test_the_tangent_is_the_derivative",),
     run=Execution({"a": (), "b": (), "varepsilon": ()}, _duals(arrays.tanh, ("ab",))),
@@ -949,6 +950,11 @@ PAGE = Page(
         Symbol("e", "", "a bound on the rounding error of a computed value of f"),
         Symbol("B(h)", "", "the bound on the error of a computed central difference with step h"),
         Symbol("S^{(k)}, R^{(k)}", "", "a slope of the power $`t^k`$ from x to u, and its value for u = x"),
+        Symbol("p, c", "", "a polynomial of degree 5 at most, or n, and its coefficients"),
+        Symbol("q, r", "", "the cubic that reaches the bound, and the step for which a bound is least"),
+        Symbol("B_1(h)", "", "the bound on the error of a computed one-sided difference with step h"),
+        Symbol("d(h), D", "", "a central difference as a series in h², and the derivative, with which it begins"),
+        Symbol(r"v, \rho", "", "of a complex step: the imaginary part of f(x + ih), and a real part of f‴"),
         Symbol(r"\varepsilon", "", "the unit of dual numbers: ε² = 0, ε ≠ 0"),
         Symbol(r"a + b \varepsilon", "", "a dual number: a is its value, b its tangent"),
         Symbol("P^{(k)}, P_k", "", r"the k-th power of $`a + b \varepsilon`$"),
@@ -974,21 +980,21 @@ PAGE = Page(
             r"it is $`F(x)`$. So f has a derivative at x exactly if it has a slope there, and "
             r"$`f'(x) = F(x)`$ (Carathéodory's definition; S. Kuhn, "
             '"The derivative à la Carathéodory", American Mathematical Monthly 98 (1991), 40–44).\n\n'
-            "With slopes, a rule is a line of algebra without any limit. In each of the following, what stands before "
+            "With slopes, a rule is a line of algebra without any limit. In each of the following, the factor of "
             "u − x is a slope: it is made of functions that are continuous at x, by sums, products, quotients and "
             "composition, so it is continuous at x too, and its value there is the derivative."
         ),
         SUM,
-        Prose("As u tends to x, what stands before u − x tends to the derivative:"),
+        Prose("As u tends to x, the factor of u − x tends to the derivative:"),
         Display(r"(\alpha f + \beta g)'(x) = \alpha f'(x) + \beta g'(x)"),
         PRODUCT,
-        Prose("As u tends to x, what stands before u − x tends to the derivative:"),
+        Prose("As u tends to x, the factor of u − x tends to the derivative:"),
         Display(r"(f g)'(x) = f'(x)\, g(x) + f(x)\, g'(x)"),
         QUOTIENT,
-        Prose("As u tends to x, what stands before u − x tends to the derivative:"),
+        Prose("As u tends to x, the factor of u − x tends to the derivative:"),
         Display(r"\left(\frac{f}{g}\right)'(x) = \frac{f'(x)\, g(x) - f(x)\, g'(x)}{g(x)^2}"),
         CHAIN,
-        Prose("As u tends to x, what stands before u − x tends to the derivative:"),
+        Prose("As u tends to x, the factor of u − x tends to the derivative:"),
         Display(r"(f \circ g)'(x) = f'(g(x))\, g'(x)"),
         Prose(
             "With the product rule, a factor more at a time gives the powers, and with linearity every polynomial. A "
@@ -1111,7 +1117,7 @@ PAGE = Page(
             "and numbers a + bε are computed with by the usual rules and ε² = 0 (Clifford, "
             '"Preliminary Sketch of Biquaternions", Proceedings of the London Mathematical Society 4 (1871), 381–395; '
             'as a way to differentiate: Griewank, Walther, "Evaluating Derivatives", 2nd ed. 2008, section 3.1). The '
-            "product rule and the quotient rule then come out by themselves, as what stands before ε."
+            "product rule and the quotient rule then come out by themselves, as the factor of ε."
         ),
         DUAL_SUM,
         DUAL_PRODUCT,

@@ -483,7 +483,7 @@ def _tangent(of: Expression, above: Expression) -> Assumption:
 
 TANGENT = Theorem(
     "log-tangent",
-    "How far the logarithm is below its tangent at 1",
+    "The slope of u − 1 − ln u",
     Derivative(u - 1 - log(u), u),
     (
         Step("=", 1 - 1 / u, "the slope of the logarithm", "derivative"),
@@ -680,7 +680,7 @@ CROSS_GRADIENT = Theorem(
         Step("=", p[s, e] * total(q[s, c], c) - q[s, e], "of the delta's sum one term is left", "sums"),
     ),
     sizes=ONE + "; the targets may be any numbers",
-    matrix=r"\frac{\partial H}{\partial z} = p \odot (q \mathbf{1} \mathbf{1}^{\top}) - q",
+    matrix=r"\frac{\partial H}{\partial z} = p \circ (q \mathbf{1} \mathbf{1}^{\top}) - q",
     code=("refnn.losses:SoftmaxCrossEntropy.derivative",),
     run=Execution(_ALL_ARRAYS, _gradient(_softmax), axes=(s, e), draw=_ALL_DRAWN, where=(AIM, SOFTMAX)),
 )
@@ -1341,6 +1341,7 @@ PAGE = Page(
         Symbol(r"\tau", "", "how far along a way: a number"),
         Symbol(r"\ell, g", "(N,), (N, C)", "any loss of each sample, and its gradient in its outputs"),
         Symbol("L", "", "the loss of the batch"),
+        Symbol(r"\circ, \mathbf{1}", "(), (C,)", "the product element by element, and a column of ones"),
         Symbol(r"\lambda", "", "the scale of L, positive"),
         Symbol("[c = e]", "", "1 where the indices are equal, and else 0: Kronecker's delta"),
     ),
@@ -1457,7 +1458,10 @@ PAGE = Page(
             "variance of v when classes are drawn with the probabilities p, times the sum of the targets:"
         ),
         CROSS_CONVEX,
-        Prose("It is 0 exactly for a shift, where all $`v_{e}`$ are equal, as no p is 0 (unless all q are)."),
+        Prose(
+            "It is 0 exactly for a shift, where all $`v_{e}`$ are equal, as no p is 0; "
+            "unless all q are 0, for then it is 0 for every v."
+        ),
         CROSS_NONNEGATIVE,
         GIBBS,
         Prose(

@@ -68,6 +68,10 @@ def test_mathematics_of_all_kinds() -> None:
     assert "3 $ and <code>code</code>" in text
     assert "<pre><code>a &lt; b\n</code></pre>" in text
     assert 'displaystyle="true"' in mathml(r"\displaystyle x")
+    primed = '<mtext class="prime">&#x02032;</mtext>'
+    assert f"<mrow><mi>f</mi>{primed}</mrow>" in mathml("f'(t)")
+    assert f"<msub><mrow><mi>z</mi>{primed}</mrow>" in mathml("z'_{s c}")
+    assert 'rspace="0em">relu</mo>' in mathml(r"t \operatorname{relu}(t)")
 
 
 def test_the_command_writes_it(
