@@ -480,6 +480,7 @@ REPLACED = Theorem(
         Step("=", v[q] / B, "what v is", "definition", (SPREAD,)),
     ),
     sizes="all numbers N of samples, B of draws and P of parameters",
+    law=(LAWS + "test_draws_with_replacement_spread_as_independent_samples",),
     matrix=r"\mathbb{E} \lVert G - \bar{g} \rVert^{2} = \frac{\sigma^{2}}{B}",
 )
 SAVED = Theorem(
@@ -890,6 +891,12 @@ PAGE = Page(
             "J", "(K, N), (D, K, N)", "1 if sample s is in batch k of the epoch, and else 0; for each of D divisions"
         ),
         Symbol(r"\omega", "(N,)", "the weight of a sample in the mean of the batches' gradients"),
+        Symbol("D", "", "the number of ways in which the samples of an epoch may be divided"),
+        Symbol(r"M_k", "(P,)", "the gradient of batch k of an epoch, the mean over its own samples"),
+        Symbol(r"\rho", "(B, B, N, N)", "the probability that two draws give two samples, with replacement"),
+        Symbol(r"\ell, L", "(N,), ()", "the loss of each sample, and of a batch; u is any one parameter"),
+        Symbol("x, y", "(N, m), (N, n)", "the inputs and the targets of a dense layer with m inputs and n outputs"),
+        Symbol("w, b", "(m, n), (n,)", "its weight and its bias; in the last example b is the only parameter"),
         Symbol("[s = t]", "", "1 where the indices are equal, and else 0: Kronecker's delta"),
     ),
     (

@@ -59,7 +59,7 @@ PAGE = Page(
             "lies above its tangents.\n"
             "* **Chance** is counting: an expectation is a mean over finitely many cases that are equally likely "
             "([[batches]]), or an integral over a uniform error ([[rounding]]). How many sets there are, and that "
-            "shuffled places are alike, is combinatorics in words. The inequalities of Hoeffding and Bernstein are "
+            "shuffled places are alike, is combinatorics in words. The inequalities of Chernoff and Bernstein are "
             "cited, and so is the standard model of rounding.\n"
             "* **Putting together.** “Converges exactly if” is read off several theorems at once, and so is “the best "
             "rate”; the page says which."

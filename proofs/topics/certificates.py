@@ -477,9 +477,14 @@ PAGE = Page(
         Symbol("m, M", "", "numbers that enclose the slope of φ on a tile"),
         Symbol(r"K, \mu", "", r"a bound for both signs, $`\lvert \varphi' \rvert \le K`$; and −m, where m is negative"),
         Symbol("F", "", "a number that φ(c) does not exceed"),
+        Symbol(r"\bar\eta, n", "", "the rate that is certified, and the number of tiles up to it"),
         Symbol("e^{(k)}", "", "the left end of tile k, and the right end of the one before"),
         Symbol("B^{(k)}", "", "what φ is below on tile k"),
         Symbol(r"\theta^{(k)}", "", "1 if tile k is proven by its slope, 0 if by its values"),
+        Symbol("w, g", "(P,)", "the parameters, and what the step goes against: as a rule the gradient"),
+        Symbol(
+            r"\tilde{x}, y", "(N, P), (N,)", "the samples of a linear regression with a 1 at the end; their targets"
+        ),
     ),
     (
         Prose(
@@ -560,8 +565,10 @@ PAGE = Page(
             "that speaks `Certificate.outcome`, which compares the loss there with the loss before.\n"
             "* It is about this batch. What the step does to the loss of other samples is another question "
             "([[descent]], [[batches]]).\n"
-            "* It is not the largest such rate, nor the best one. If the search ended because of a crossing, then a "
-            "little further the loss is proven not to be lower; yet beyond that it may be lower again.\n"
+            "* It is not the largest such rate, nor the best one. If the search ended because of a *crossing*, "
+            "where φ comes back to φ(0), then a little further the loss is proven not to be lower; yet beyond that it "
+            "may "
+            "be lower again.\n"
             "* Layers that jump are not covered: φ must be the integral of its slope.\n\n"
             "### A loss where all can be checked by hand\n\n"
             "For linear regression φ is a parabola, with samples extended by a 1 as on [[descent]]."

@@ -31,6 +31,7 @@ t, lam, eta = (Letter(name, positive=True) for name in ("t", "lambda", "eta"))
 ONE, HALF = Integer(1), Rational(1, 2)
 
 SIZES = "any number P of parameters"
+STEPS = ("laws/test_descent.py::test_some_gradient_of_many_steps_of_linear_regression_is_as_small_as_proved",)
 BATCHES = ("laws/test_descent.py::test_small_steps_lower_the_loss_of_their_batch_as_promised",)
 
 
@@ -95,7 +96,7 @@ QUADRATIC = Theorem(
         Step(
             "=",
             L(W) + Integral(CHAIN.symbol, (t, 0, 1)),
-            "the fundamental theorem of calculus: the slope is continuous, for the gradient is Lipschitz",
+            "the fundamental theorem of calculus: L has a continuous gradient",
             "integral",
         ),
         Step(
@@ -267,6 +268,7 @@ TELESCOPE = Induction(
     ),
     assuming=(EACH, NO_LESS),
     sizes="any number k of steps, and of parameters",
+    law=STEPS,
 )
 STATIONARY = Theorem(
     "descent-stationary",
@@ -278,6 +280,7 @@ STATIONARY = Theorem(
     ),
     assuming=(EACH, NO_LESS, FLOOR),
     sizes="any number k of steps, and of parameters",
+    law=STEPS,
     matrix=r"\min_{l < k} \lVert g^{(l)} \rVert^2 \le \frac{L^{(0)} - L^{\ast}}{k \, \eta (1 - \eta \lambda / 2)}, "
     r"\quad \text{which is} \quad \frac{2 \lambda (L^{(0)} - L^{\ast})}{k} \quad \text{for} \quad "
     r"\eta = \frac{1}{\lambda}",
@@ -381,7 +384,7 @@ QUIET = Assumption(
 )
 FALLS = Theorem(
     "descent-in-expectation",
-    "Where the noise is small, the loss of the batch falls in expectation",
+    "Where the noise is small, the loss of all samples falls in expectation",
     AVERAGED,
     (
         Step(
@@ -555,6 +558,7 @@ CURVATURE = Theorem(
         ),
     ),
     sizes="any numbers N of samples and P of parameters",
+    law=STEPS,
     matrix=r"d^{\top} A d \le \operatorname{tr}(A) \, \lVert d \rVert^2",
 )
 OF_BATCH_GRADIENT = Definition(
@@ -601,10 +605,11 @@ REGRESSION_STEP = Theorem(
         ),
     ),
     sizes="any numbers N of samples and P of parameters",
-    matrix=r"L(\mathbf{w} - \eta g) = L(\mathbf{w}) - \eta \lVert g \rVert^2 + \frac{\eta^2}{2} \, g^{\top} A g",
     law=(
+        *STEPS,
         "laws/test_learning_rate.py::test_below_one_over_lambda_every_coordinate_stays_on_its_side_and_the_loss_falls",
     ),
+    matrix=r"L(\mathbf{w} - \eta g) = L(\mathbf{w}) - \eta \lVert g \rVert^2 + \frac{\eta^2}{2} \, g^{\top} A g",
 )
 REGRESSION_DESCENT = Theorem(
     "least-squares-descent",
@@ -752,14 +757,23 @@ PAGE = Page(
         Symbol("h", "(N, P)", "the gradient of the loss of each sample"),
         Symbol(r"\sigma^2", "", r"a bound for their variance, the mean of $`\lVert h_s - g \rVert^2`$"),
         Symbol(r"\mathbf{h}_s, \mathbf{b}_{\beta}", "(P,)", "that of sample s, and of batch β, inside of L"),
+        Symbol("b", "(M, P)", "the gradients of all M batches of B of n samples, where batches are drawn"),
         Symbol("L^{(k)}, g^{(k)}", "", "the loss before step k, and its gradient"),
+        Symbol("c, q", "", r"$`\eta (1 - \eta \lambda/2)`$, and a number that no $`\lVert g^{(k)} \rVert^2`$ is below"),
+        Symbol(r"L^{\ast}", "", "a number that no loss is below"),
+        Symbol(
+            r"\tilde{x}, y", "(N, P), (N,)", "the samples of a linear regression with a 1 at the end; their targets"
+        ),
+        Symbol("r, A", "(N,), (P, P)", "its residuals, and its second derivatives"),
     ),
     (
         Prose(
             "The gradient says how the loss changes for a step that is infinitely small. For a real step, it must not "
             "change too fast on the way. A loss is called **λ-smooth** if between any two points its gradient changes "
             'by no more than λ times their distance (Nesterov, "Lectures on Convex Optimization", 2nd ed. 2018, '
-            "section 1.2.2). Here it is enough that this holds between the start of a step and the points on it:"
+            "section 1.2.2). Then its gradient is continuous. Of the rest it is enough here that it holds between the "
+            "start of "
+            "a step and the points on it:"
         ),
         Display(
             r"\lVert \nabla L(\mathbf{w} + t \mathbf{d}) - \nabla L(\mathbf{w}) \rVert \le "
@@ -819,7 +833,7 @@ PAGE = Page(
         NOISY,
         FALLS,
         Prose(
-            "So the noise matters twice as little if η is half as large, beside what is gained: one is proportional to "
+            "So the noise matters half as much if η is half as large, beside what is gained: one is proportional to "
             "η², the other to η. And the closer to the minimum, the smaller g: with a constant rate there is a "
             "neighbourhood where nothing more is gained ([[learning-rate]])."
         ),

@@ -667,7 +667,7 @@ BEST = Theorem(
 WIDE = Assumption(kappa, "≥", ONE, r"the condition number $`\kappa = \lambda/\mu`$ is 1 at least")
 CONDITION = Theorem(
     "condition-number",
-    "The best rate needs as many steps as the condition number",
+    "The factor at the best rate depends on the condition number alone",
     (kappa * mu - mu) / (kappa * mu + mu),
     (Step("=", 1 - 2 / (kappa + 1), "divided by μ", "fractions"),),
     sizes="all μ > 0 and κ > 0",
@@ -681,7 +681,7 @@ CONDITION_SIGN = Theorem(
 )
 CONDITION_SLOW = Theorem(
     "condition-number-steps",
-    "At the best rate, after t steps",
+    "At the best rate, so much of the error is left after t steps at least",
     ((kappa - 1) / (kappa + 1)) ** t,
     (
         Step(
@@ -712,6 +712,7 @@ LEMMA = Assumption(
 )
 MU_LAMBDA = Assumption(mu, "≤", lam, "that the least curvature is at most the largest")
 CONTRACTION = 1 - 2 * mu * eta * (1 - eta * lam / 2)
+DRAWS_LAW = LAWS + "over_all_draws_of_single_samples_the_mean_square_is_as_proved"
 STRONG_LAW = LAWS + "the_gradient_dominates_the_gap"
 
 QUADRATIC_STRONG = Theorem(
@@ -925,6 +926,7 @@ NOISE_STEP = Theorem(
     ),
     assuming=(BALANCED,),
     sizes="all numbers N of samples and M of errors from which the step may start, every λ and every η",
+    law=(DRAWS_LAW,),
     matrix=(
         r"\mathbb{E}\, e'^{2} = (1 - \eta\lambda)^{2}\, \mathbb{E}\, e^{2} + \eta^{2} \sigma^{2}, \qquad "
         r"\sigma^{2} = \frac{1}{N} \sum_{s=1}^{N} \xi_{s}^{2}"
@@ -973,7 +975,7 @@ NOISE_STEPS = Induction(
     ),
     sizes=EVERY + ", and all numbers t of steps",
     holds=NOT_AT_TWO,
-    law=(RADIUS_LAW,),
+    law=(DRAWS_LAW, RADIUS_LAW),
 )
 NOISE_FLOOR = Theorem(
     "noise-floor",
@@ -1091,6 +1093,7 @@ FALL = Induction(
         ),
     ),
     sizes=EVERY + ", and all numbers t ≥ 1 of steps",
+    law=(LAWS + "with_a_rate_that_falls_like_one_over_t_the_mean_square_does_so_too",),
 )
 
 # ------------------------------------------------------------------------------------------------------------ example
@@ -1276,14 +1279,14 @@ def _draw_noise() -> Any:
     paths, means = figure.subplots(1, 2)
     colours = (*plots.COLOURS, "black")
     for rate, colour in zip(CONSTANT[::2], colours[::2], strict=False):
-        paths.plot(_wander(rate), color=colour, lw=0.9)
+        paths.plot(_wander(rate), color=colour, lw=0.9 if rate == CONSTANT[0] else 1.8, ls=":" if rate < 0.1 else "-")
         level = (rate / (2 - rate)) ** 0.5
         for side in (level, -level):
             paths.axhline(side, color=colour, ls="--", lw=1)
     paths.set_xlabel("steps t")
     paths.set_ylabel("e, the distance from the minimum with its sign")
     paths.set_title("One path each; dashed: ± the root of the level")
-    for (label, curve), colour, style in zip(_all_mean_squares(), colours, ("-", "-", "-", "-."), strict=True):
+    for (label, curve), colour, style in zip(_all_mean_squares(), colours, ("-", "--", ":", "-."), strict=True):
         means.plot(range(1, LONG + 1), curve[1:], color=colour, ls=style, label=label)
     means.set_xscale("log")
     means.set_yscale("log")
@@ -1377,6 +1380,9 @@ PAGE = Page(
         Symbol("d", "(P,)", "any step away from e"),
         Symbol(r"\xi", "(N,)", "the gradients of single samples at the minimum"),
         Symbol(r"\sigma^{2}", "", "the mean of their squares"),
+        Symbol("M", "", "the number of errors from which a step may start; p is one of them"),
+        Symbol("u", "", "in Bernoulli's inequality, any number that is not negative"),
+        Symbol(r"\Lambda", "(P, P)", "the curvatures on a diagonal, with zeros elsewhere"),
         Symbol("E, F", "", "the mean square of the error, at a constant and at a falling rate"),
     ),
     (
@@ -1489,7 +1495,8 @@ PAGE = Page(
         CONDITION_SIGN,
         CONDITION_SLOW,
         Prose(
-            r"To halve the error takes at least $`(\kappa + 1)/4`$ steps, whatever the rate: a valley that is a "
+            r"To be sure to halve the error, wherever it begins, takes at least $`(\kappa + 1)/4`$ steps, whatever the "
+            "rate: a valley that is a "
             "thousand times steeper across than along takes 250. That is one reason to standardise inputs."
         ),
         EXAMPLE,

@@ -503,7 +503,7 @@ TAKEN = Theorem(
 )
 HALF_OF_IT = Theorem(
     "half-on-average",
-    "On average over the significands it is twice as much",
+    "On average over the significands refnn takes twice the variance",
     Integral(1 / tau**2, (tau, 1, 2)),
     (Step("=", HALF, "the integral of a power", "integral"),),
 )
@@ -944,6 +944,15 @@ PAGE = Page(
         Symbol("L, K", "", "the largest slope and the largest curvature of a function"),
         Symbol(r"\sigma", "(n,)", "the probabilities that softmax gives"),
         Symbol(r"q, J", "", "the probability that a unit crosses its kink, and how far its value jumps then"),
+        Symbol("P, S", "", "the partial sum of the first half, and the whole; S is also the largest one"),
+        Symbol(
+            "t, r, d, g",
+            "",
+            "a result, what is rounded in its place, and a divisor and the least it may be; $`g_{\\omega}`$ is a slope",
+        ),
+        Symbol(r"\tau, z", "", "a part of a way or a significand; the input of a function"),
+        Symbol(r"\rho, b, V", "", "in Bernstein's inequality: a root, the largest jump, and the variance of all"),
+        Symbol(r"o, a", "(Ω,), (n, Ω)", "1 if any element is beyond its bound, and for each element if it is; else 0"),
         Symbol(r"\lambda, \alpha", "", "log-odds, and the probability of a failure"),
     ),
     (
@@ -1096,7 +1105,8 @@ PAGE = Page(
         WALK,
         Prose(
             r"So k of them add up to no more than $`\frac{k}{2} (P^2 + \frac12 S^2)`$; backwards, S − P stands for P. "
-            "(A sum of a few terms is not yet an integral: for two equal ones the rule, with what comes next, gives "
+            "(A sum of a few terms is not yet an integral: for two or four equal ones the rule, with what comes next, "
+            "gives "
             "8/9 of what it should.)\n\n"
             "From the ends of each half to its middle they wander off the straight line, like a Brownian bridge: "
             r"at the part τ of the way the variance is $`\tau (1 - \tau)`$ of that of all the steps of that half. "
@@ -1117,8 +1127,8 @@ PAGE = Page(
             r"the numbers. A product of two errors is no sub-Gaussian number: both may reach far at once. So refnn "
             r"counts $`2 \lambda v w`$ in place of $`v w`$, whose reach $`\sqrt{2 \lambda \cdot 2 \lambda v w}`$ is "
             r"the product of the reaches $`\sqrt{2 \lambda v}`$ and $`\sqrt{2 \lambda w}`$; and in sums of many, "
-            r"$`(1 + \sqrt{\lambda/2})^2 v w`$, after the inequality of Hanson and Wright (Boucheron, Lugosi, Massart, "
-            r"\"Concentration Inequalities\" (2013), section 2.9).".replace(r"\"", '"')
+            r"$`(1 + \sqrt{\lambda/2})^2 v w`$, after the inequality of Hanson and Wright (Vershynin, "
+            r"\"High-Dimensional Probability\" (2018), section 6.2).".replace(r"\"", '"')
         ),
         Code("refnn.arithmetic.spread:_both_errors"),
         Prose(
@@ -1147,7 +1157,8 @@ PAGE = Page(
         ),
         Display(r"\Pr\left(X - \mathrm{E} X \ge t\right) \le \exp\left(-\frac{t^2}{2 (V + b t/3)}\right)"),
         Prose(
-            "(Boucheron, Lugosi, Massart, section 2.8, cited and not proved). It is exp(−λ) where "
+            '(Boucheron, Lugosi, Massart, "Concentration Inequalities" (2013), section 2.8, cited and not proved). It '
+            "is exp(−λ) where "
             r"$`t^2 = 2 \lambda (V + b t/3)`$, and so for $`t = \lambda b/3 + \rho`$ with "
             r"$`\rho = \sqrt{(\lambda b/3)^2 + 2 \lambda V}`$:"
         ),
@@ -1160,9 +1171,14 @@ PAGE = Page(
         Prose(
             "## How far for all together\n\n"
             r"A sum of independent uniform errors of variance V exceeds $`\sqrt{2 \lambda V}`$ with probability at "
-            r"most $`2 \exp(-\lambda)`$: it is sub-Gaussian (Boucheron, Lugosi, Massart, sections 2.3 "
-            "and 2.5; cited and not proved). An answer has many elements, and none may fail. In each outcome, let a be "
-            "1 for each element that is beyond its bound and else 0, and o be 1 if there is one."
+            r"most $`2 \exp(-\lambda)`$. For one error that is uniform on ±a, the mean of exp(s e) is $`\sinh(a s)/(a "
+            r"s)`$, "
+            r"which is at most $`\exp(a^2 s^2/6)`$, power by power, as $`(2 k + 1)! \ge 6^k\, k!`$; and $`a^2/3`$ is "
+            r"its "
+            "variance. So the sum is sub-Gaussian (what follows from that, by Chernoff's bound, is cited: Boucheron, "
+            "Lugosi, Massart, sections 2.2 and 2.3). An answer has many elements, and none may fail. In each outcome, "
+            "let "
+            "a be 1 for each element that is beyond its bound and else 0, and o be 1 if there is one."
         ),
         ODDS,
         FAILURE,
@@ -1200,7 +1216,7 @@ PAGE = Page(
             "the right column, that roundings are independent, of mean 0 and uniform; that the order of a sum has "
             "nothing to do with its values; that the weights of one layer have nothing to do with those of the last. "
             "refnn draws a few sets of roundings and sees whether errors go where this does not expect them; if so, "
-            "it takes the variance that many such trials show. **What is cited** are the inequalities of Hoeffding, "
+            "it takes the variance that many such trials show. **What is cited** are the inequalities of Chernoff, "
             "Bernstein, and Hanson and Wright, and the theorems of the mean value and of Taylor.\n\n"
             "What the model does not know: two or three equal numbers in a column are taken for chance; an error that "
             "comes by two ways, as in z σ(z), is taken for two; of curved functions, only squares and log-softmax "

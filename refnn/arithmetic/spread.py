@@ -616,11 +616,11 @@ def _empty(a: SpreadArray, b: SpreadArray) -> NDArray[np.bool_] | None:
 
 
 def _walked(value: FloatArray, a: FloatArray, b: FloatArray, formed: BinaryFormat) -> FloatArray:
-    """The sum of the squares of all k partial sums, from that of the first half, P, and the whole, S.
+    """About the sum of the squares of all k partial sums, from that of the first half, P, and the whole, S.
 
-    If they go straight from 0 to P to S, it is about k/2·(P² + ½S²), as for very many terms; backwards S − P stands
-    for P. Of few equal terms, with their wander, that is less than the sum of the squares: 8/9 for two and four terms,
-    which is the least, and more from twelve terms on.
+    It is taken to be k/2·(P² + ½S²). If they are many and go straight from 0 to P to S, it is no more than that;
+    backwards S − P stands for P. Of a few terms it may be more. With what is added for wandering, up to ten equal
+    ones may get too little; the least is 8/9 of what they should, for two and for four.
     """
     terms = a.shape[1]
     enough = np.float32 if formed.digits <= 24 else np.float64  # which takes less time, and is as exact as theirs

@@ -2,14 +2,14 @@
 
 What is asserted here for floats, and in rational numbers, is proved in
 proofs: batch-gradient, batch-gradient-dense, sample-unbiased, minibatch-unbiased, minibatch-variance,
-proofs: full-batch-variance, single-sample-variance, epoch-weights.
+proofs: full-batch-variance, single-sample-variance, replacement-variance, epoch-weights,
 proofs: inclusion-symmetric, sample-gradient.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any, cast
 
 import numpy as np
@@ -153,10 +153,12 @@ def test_mini_batches_take_each_sample_once_and_the_last_has_the_rest(sizes: tup
 # ----------------------------------------------------------------------------------- the noise of mini-batches, exactly
 
 
-def mini_batch_gradients(network: Network, w: Any, x: Any, y: Any, size: int) -> Any:
+def mini_batch_gradients(network: Network, w: Any, x: Any, y: Any, size: int, *, replacement: bool = False) -> Any:
     """Of all batches of this size, by refnn in rational numbers; with the sum as reduction, divided by the size."""
     exact, divisor = RationalArray.exact(w), size if network.loss_function.reduction == "sum" else 1
-    batches = [list(batch) for batch in combinations(range(len(x)), size)]
+    samples = range(len(x))
+    drawn = product(samples, repeat=size) if replacement else combinations(samples, size)
+    batches = [list(batch) for batch in drawn]
     return np.array([(network.loss_and_gradient(exact, x[b], y[b])[1] / divisor).elements for b in batches])
 
 
@@ -192,6 +194,27 @@ def test_mini_batches_spread_as_a_draw_without_replacement(drawn: tuple[Case, in
     """Of one sample: with the variance of the samples; of all of them: not at all."""
     case, size = drawn
     assert spreads_as_proved(*case, size)
+
+
+@given(
+    cases(
+        networks(
+            depth=1,
+            widths=(1, 2),
+            activations=[Identity, ReLU, LeakyReLU],
+            losses=[SquaredError, Huber, InnerProduct],
+        ),
+        samples=st.integers(1, 4),
+        **FRACTIONS,
+    ),
+    st.integers(1, 3),
+)
+def test_draws_with_replacement_spread_as_independent_samples(case: Case, size: int) -> None:
+    """Over all N^B draws the mean is ∇L and the variance is σ²/B, without any error: the finite population is gone."""
+    full, variance = moments(mini_batch_gradients(*case, 1))
+    mean, found = moments(mini_batch_gradients(*case, size, replacement=True))
+    assert np.all(mean == full)
+    assert np.all(found == variance / size)
 
 
 @dataclass(frozen=True)

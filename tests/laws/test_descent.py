@@ -4,6 +4,8 @@ Of what is asserted here for floats, this is proved in
 proofs: last-batch-change, last-batch-rises, last-batch-nominal.
 proofs: descent-lemma, descent-decreases, descent-with-noise.
 proofs: descent-in-expectation, descent-expected, batch-weight.
+In rational numbers, for linear regression:
+proofs: descent-steps, descent-stationary, least-squares-curvature, least-squares-step.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from hypothesis import strategies as st
 
 from refnn import Dense, MiniBatch, Network, SquaredError, Tanh, activations, descend, descent, losses
 from refnn.arithmetic.dual import DualArray
+from refnn.arithmetic.rational import RationalArray
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.arrays import A, FloatArray, IntArray, total
 from refnn.descent import Batches
@@ -97,6 +100,55 @@ def test_small_steps_lower_the_loss_of_their_batch_as_promised(
     with undecided_set_aside():
         found = promise(network, start, steps[k].gradient, x[batch], y[batch], step)
         event(f"it falls for {found} of 3 learning rates")
+
+
+# ------------------------------------------------------------------------------------ linear regression, without errors
+
+
+EIGHTHS = st.integers(-16, 16).map(lambda v: v / 8)
+
+
+def regression(samples: int, inputs: int) -> st.SearchStrategy[tuple[FloatArray, FloatArray, FloatArray]]:
+    def drawn(*shape: int) -> st.SearchStrategy[FloatArray]:
+        size = math.prod(shape)
+        return st.lists(EIGHTHS, min_size=size, max_size=size).map(lambda v: np.array(v).reshape(shape))
+
+    return st.tuples(drawn(inputs + 1), drawn(samples, inputs), drawn(samples))
+
+
+@given(
+    st.tuples(st.integers(1, 4), st.integers(1, 2)).flatmap(lambda sizes: regression(*sizes)),
+    st.sampled_from((Fraction(1, 8), Fraction(1), Fraction(15, 8))),
+)
+def test_some_gradient_of_many_steps_of_linear_regression_is_as_small_as_proved(
+    case: tuple[FloatArray, FloatArray, FloatArray], times: Fraction
+) -> None:
+    """With η = times/λ, where λ is the mean squared length of the samples; no loss is below L* = 0."""
+    start, x, y = case
+    network = Network(Dense(x.shape[1], 1), loss=SquaredError())
+    rows = RationalArray.exact(np.column_stack([x, np.ones(len(x))])).elements
+    lam = (rows * rows).sum() / len(x)
+    eta = RationalArray.exact(np.array(0.0)).lift(times).elements.item() / lam
+    w = RationalArray.exact(start)
+    found = [network.loss_and_gradient(w, x, y)]
+    for _ in range(4):
+        w = RationalArray(w.elements - eta * found[-1][1].elements)
+        found.append(network.loss_and_gradient(w, x, y))
+    losses_, squares = [], []
+    for loss, gradient in found:
+        g = gradient.elements
+        along = rows @ g
+        losses_.append(loss.elements.item())
+        squares.append((g * g).sum())
+        assert (along * along).sum() / len(x) <= lam * squares[-1]
+    share = eta * (1 - eta * lam / 2)
+    for k, (loss, gradient) in enumerate(found[:-1]):
+        along = rows @ gradient.elements
+        curved = (along * along).sum() / len(x)
+        assert losses_[k + 1] == loss.elements.item() - eta * squares[k] + eta * eta * curved / 2
+        least = min(squares[: k + 1])
+        assert losses_[k + 1] <= losses_[0] - share * (k + 1) * least
+        assert share * (k + 1) * least <= losses_[0]
 
 
 # ------------------------------------------------------------------------------------------ the checker sees its faults

@@ -8,6 +8,8 @@ proofs: quadratic-steps, no-overshoot, overshoot, quadratic-converges, quadratic
 proofs: small-rates-are-slow, small-rates-arrive, no-better-rate, best-rate, gradient-dominates, strongly-convex-rate,
 proofs: one-over-lambda, noise-steps, noise-floor, noise-level-above, noise-level-below, noise-level-limit,
 proofs: interpolation.
+In rational numbers, over all draws of samples:
+proofs: noise-step, noise-steps, falling-rate.
 proofs: least-squares-descent.
 proofs: strongly-convex-step, quadratic-vanishes, quadratic-step, eigenbasis-step, regression-step, least-squares-step.
 """
@@ -15,7 +17,8 @@ proofs: strongly-convex-step, quadratic-vanishes, quadratic-step, eigenbasis-ste
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from fractions import Fraction
 from functools import reduce
 from itertools import groupby, pairwise, permutations
 from typing import Any, NamedTuple
@@ -26,6 +29,7 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from refnn import BinaryCrossEntropy, Dense, FullBatch, Network, SquaredError, descend, descent
+from refnn.arithmetic.rational import RationalArray
 from refnn.arithmetic.rounded import RoundedArray
 from refnn.arrays import FloatArray, IntArray, expit, join, sech_squared
 from refnn.descent import Batches
@@ -480,3 +484,55 @@ def test_otherwise_every_variant_stays_within_a_radius_that_shrinks_with_eta(var
         radii.append((n.radius, error))
     for (wider, _), (narrower, error) in pairwise(radii):
         assert narrower < wider + error
+
+
+# ------------------------------------------------------------------------------- single samples, drawn anew every time
+
+
+def mean_squares(y: FloatArray, start: float, rate: Callable[[int], Fraction], steps: int) -> list[Any]:
+    """The mean of e² before each step and after the last, over all draws of one sample each, by refnn, without errors.
+
+    All inputs are 0, so that only the bias is learned, with the curvature 1; its best value is the mean of the targets.
+    """
+    lift = RationalArray.exact(y).lift
+    best = RationalArray.exact(y).elements.sum() / len(y)
+    network, x = Network(Dense(1, 1), loss=SquaredError()), np.zeros((len(y), 1))
+    reached = [RationalArray.exact(np.array([0.0, start]))]
+    found = [(start_ - best) ** 2 for start_ in (reached[0].elements[1],)]
+    for step in range(steps):
+        eta = lift(rate(step)).elements.item()
+        reached = [
+            RationalArray(w.elements - eta * network.loss_and_gradient(w, x[s : s + 1], y[s : s + 1])[1].elements)
+            for w in reached
+            for s in range(len(y))
+        ]
+        found.append(sum((w.elements[1] - best) ** 2 for w in reached) / len(reached))
+    return found
+
+
+TARGETS = st.lists(st.integers(-16, 16), min_size=1, max_size=3).map(lambda v: np.array(v) / 4)
+
+
+def spread(y: FloatArray) -> Any:
+    """σ²: the mean square of the samples' gradients at the best bias."""
+    exact = RationalArray.exact(y).elements
+    return ((exact - exact.sum() / len(y)) ** 2).sum() / len(y)
+
+
+@given(TARGETS, st.integers(-8, 8), st.sampled_from((Fraction(1, 3), Fraction(1), Fraction(7, 4), Fraction(5, 2))))
+def test_over_all_draws_of_single_samples_the_mean_square_is_as_proved(
+    y: FloatArray, start: int, eta: Fraction
+) -> None:
+    rate = RationalArray.exact(y).lift(eta).elements.item()
+    found = mean_squares(y, start / 2, lambda _: eta, steps=4)
+    level = rate * spread(y) / (2 - rate)
+    for t, square in enumerate(found):
+        assert square == level + (1 - rate) ** (2 * t) * (found[0] - level)
+    for before, after in pairwise(found):
+        assert after == (1 - rate) ** 2 * before + rate * rate * spread(y)
+
+
+@given(TARGETS, st.integers(-8, 8))
+def test_with_a_rate_that_falls_like_one_over_t_the_mean_square_does_so_too(y: FloatArray, start: int) -> None:
+    found = mean_squares(y, start / 2, lambda step: Fraction(1, step + 1), steps=4)
+    assert found[1:] == [spread(y) / t for t in range(1, 5)]
