@@ -129,7 +129,6 @@ ONE = Theorem(
     sizes="all numbers N of samples, m of inputs and n of outputs",
     code=("refnn.network:Network.loss_and_gradient",),
     run=Execution(ARRAYS, _alone, axes=(s, a, o)),
-    law=("laws/test_batches.py::test_single_sample_steps_take_each_sample_once_and_its_own_gradient",),
 )
 ALL = Theorem(
     "batch-gradient-dense",
@@ -275,7 +274,6 @@ SYMMETRIC = Theorem(
     ),
     assuming=(SAME, HOLDS),
     sizes="all numbers N of samples and C of batches, whichever they are, and all batch sizes B from 1 to N",
-    law=("laws/test_batches.py::test_mini_batches_spread_as_a_draw_without_replacement",),
 )
 PAIR_VALUE = KroneckerDelta(s, t) * B / N + (1 - KroneckerDelta(s, t)) * B * (B - 1) / (N * (N - 1))
 PAIR = Theorem(
@@ -544,7 +542,6 @@ OF_BATCH = Theorem(
     ),
     assuming=(APART,),
     sizes=CUTS,
-    law=("laws/test_descent.py::test_over_an_epoch_the_loss_changes_to_first_order_as_the_gradients_say",),
 )
 ALIKE = Assumption(length[k], "=", B, "that all batches have one size")
 WHOLE = Assumption(N, "=", K * B, "that they hold all samples")

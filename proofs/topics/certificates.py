@@ -105,7 +105,6 @@ FALLS = Theorem(
     ),
     assuming=(ABOVE, FALLING),
     holds="any a and a + τ of the tile with τ > 0",
-    law=("laws/test_certified.py::test_every_learning_rate_up_to_the_certified_one_lowers_the_loss_of_the_batch",),
 )
 
 MIDDLE = Assumption(phi(c), "≤", F, "that F is the upper end of a ball around φ at the middle c")
@@ -130,7 +129,6 @@ LOWER_RIGHT = Theorem(
     ),
     assuming=(ABOVE, MIDDLE, UP, ROOM),
     holds="all rates c + τ up to the right end, c + τ + ρ",
-    law=("laws/test_certified.py::test_every_learning_rate_up_to_the_certified_one_lowers_the_loss_of_the_batch",),
 )
 LOWER_LEFT = Theorem(
     "tile-below-left",
@@ -150,7 +148,6 @@ LOWER_LEFT = Theorem(
     ),
     assuming=(BELOW, MIDDLE, DOWN, ROOM),
     holds="all rates c − τ down to the left end, c − τ − ρ",
-    law=("laws/test_certified.py::test_every_learning_rate_up_to_the_certified_one_lowers_the_loss_of_the_batch",),
 )
 
 EITHER = {M: highest, m: -steepest}
@@ -227,7 +224,6 @@ ENDS = Induction(
     ),
     assuming=(BEGIN, END),
     sizes="any number of tiles",
-    law=("laws/test_certified.py::test_every_learning_rate_up_to_the_certified_one_lowers_the_loss_of_the_batch",),
 )
 RATE = Theorem(
     "certified-rate",

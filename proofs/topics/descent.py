@@ -333,7 +333,6 @@ EXPECTED = Theorem(
     holds="every η > 0",
     matrix=r"\mathbb{E}\, L(\mathbf{w} - \eta h_s) \le L(\mathbf{w}) - \eta \lVert g \rVert^2 + "
     r"\frac{\eta^2 \lambda}{2} \, \mathbb{E} \lVert h_s \rVert^2",
-    law=("laws/test_descent.py::test_in_expectation_a_step_for_one_sample_costs_what_its_noise_does",),
 )
 MOMENT = Theorem(
     "second-moment",
@@ -399,7 +398,6 @@ FALLS = Theorem(
     ),
     assuming=(*OF_SAMPLE_ASSUMED, MEAN, VARIANCE, QUIET),
     sizes="any numbers P of parameters and N of samples",
-    law=("laws/test_descent.py::test_in_expectation_a_step_for_one_sample_costs_what_its_noise_does",),
 )
 FRACTION = sigma**2 / B * (n - B) / (n - 1)
 OF_BATCH = NOISY.at({N: M, s: beta, SAMPLE: lambda s: BATCH[s], h: lambda s, i: b[s, i]})
@@ -605,10 +603,7 @@ REGRESSION_STEP = Theorem(
         ),
     ),
     sizes="any numbers N of samples and P of parameters",
-    law=(
-        *STEPS,
-        "laws/test_learning_rate.py::test_below_one_over_lambda_every_coordinate_stays_on_its_side_and_the_loss_falls",
-    ),
+    law=STEPS,
     matrix=r"L(\mathbf{w} - \eta g) = L(\mathbf{w}) - \eta \lVert g \rVert^2 + \frac{\eta^2}{2} \, g^{\top} A g",
 )
 REGRESSION_DESCENT = Theorem(

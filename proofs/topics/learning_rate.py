@@ -578,9 +578,6 @@ VANISHES = Theorem(
         ),
     ),
     sizes=EVERY + ", every η, and all numbers t of steps",
-    law=(
-        "laws/test_learning_rate.py::test_between_one_and_two_over_lambda_the_top_coordinate_overshoots_every_time_and_converges",
-    ),
 )
 STAYS = Assumption(FACTOR, "≥", ZERO, "a rate of at most 1/λ")
 SLOW = Theorem(
@@ -801,7 +798,6 @@ STRONG_STEP = Theorem(
     ),
     assuming=(LEMMA, STRONG, RISES, BELOW_TWO),
     sizes=SIZES + ", and all steps t",
-    law=("laws/test_learning_rate.py::test_full_batches_reach_the_global_minimum_of_logistic_regression",),
 )
 STRONG_CLAIM = Statement(L[t] - lowest, "≤", CONTRACTION**t * (L[0] - lowest))
 STRONG_RATE = Induction(

@@ -12,7 +12,7 @@ from sympy import Symbol as Letter
 
 from proofs.execution import Execution
 from proofs.kernel import Assumption, Bound, Definition, Step, Theorem
-from proofs.page import Fails, Page, Picture, Prose, Quantity, Symbol, Worked
+from proofs.page import Code, Fails, Page, Picture, Prose, Quantity, Symbol, Worked
 from proofs.sums import Index, array, size, total
 from refnn import Dense, Network, SquaredError, arrays
 from refnn.arithmetic.ball import BallArray
@@ -516,6 +516,7 @@ PAGE = Page(
             "That is the direction in which gradient descent goes. A slope is about a step that is as short as one "
             "likes: how far L falls for a step of some length is what [[descent]] is about."
         ),
+        Code("refnn.rules:GradientDescent.step"),
         PICTURE,
         Prose(
             "## What it depends on\n\n"

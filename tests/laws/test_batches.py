@@ -3,7 +3,6 @@
 What is asserted here for floats, and in rational numbers, is proved in
 proofs: batch-gradient, batch-gradient-dense, sample-unbiased, minibatch-unbiased, minibatch-variance,
 proofs: full-batch-variance, single-sample-variance, replacement-variance, epoch-weights,
-proofs: inclusion-symmetric, sample-gradient.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ What the certificate claims is asked anew at single learning rates: balls enclos
 w − η·g, with as many bits as it takes. No tile, no slope and no dual number is used.
 
 What is asserted here at single learning rates is proved in proofs: certified-rate, mean-value-right.
-proofs: certificate-ends, tile-below-left, tile-below-right, tile-falls.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 Of what is asserted here for floats, this is proved in
 proofs: last-batch-change, last-batch-rises, last-batch-nominal.
 proofs: descent-lemma, descent-decreases, descent-with-noise.
-proofs: descent-in-expectation, descent-expected, batch-weight.
 In rational numbers, for linear regression:
 proofs: descent-steps, descent-stationary, least-squares-curvature, least-squares-step.
 """

@@ -11,7 +11,7 @@ proofs: interpolation.
 In rational numbers, over all draws of samples:
 proofs: noise-step, noise-steps, falling-rate.
 proofs: least-squares-descent.
-proofs: strongly-convex-step, quadratic-vanishes, quadratic-step, eigenbasis-step, regression-step, least-squares-step.
+proofs: quadratic-step, eigenbasis-step, regression-step.
 """
 
 from __future__ import annotations
